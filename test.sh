@@ -1,0 +1,479 @@
+#!/bin/bash
+# usage: test.sh [WORD]     all cases, or those whose claim contains WORD
+#        test.sh bench      measure instead: see README.md
+#
+# Sets itself up below target/: the release binary, a bwrap if none on the PATH is new enough, and
+# a Debian root fs, unless AJAIL_TEST_FS names one. Started as root, it drives the jails as an
+# ordinary user. Every case is a claim, tried on real jails in a directory of its own.
+
+set -u
+cd "$(dirname "$0")" || exit 1
+unset "${!AJAIL_ENV_@}" AJAIL_ARGS
+
+# ---- Set-up, in the first of the stages.
+
+if [ -z "${STAGE-}" ]; then
+	set -e
+	export STAGE=user WORD=${1-} T ROOT_FS AJAIL USER_ID
+	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		for tool in git perl script cc; do
+			command -v $tool >/dev/null && continue
+			apt-get update -q >/dev/null
+			DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends git perl bsdutils gcc libc6-dev >/dev/null
+			break
+		done
+	fi
+	cargo build --release --quiet
+	if ! command -v bwrap >/dev/null || ! ./mkbwrap.sh "$PWD/target/bwrap" 2>/dev/null >&2; then
+		[ -x target/bwrap/bin/bwrap ] || ./mkbwrap.sh "$PWD/target/bwrap"
+	fi
+	# Not an account of its own: an ordinary user that the machine has, or daemon.
+	USER_ID=$(id -u)
+	if [ "$USER_ID" = 0 ]; then
+		user=$(awk -F: '$3 >= 1000 && $3 < 60000 { print $1; exit }' /etc/passwd)
+		user=${user:-daemon} USER_ID=$(id -u "$user"):$(id -g "$user")
+	else
+		user=$(id -un)
+	fi
+	ROOT_FS=${AJAIL_TEST_FS:-$PWD/target/deb-$user}
+	[ -d "$ROOT_FS" ] || ./mkdeb.sh -u "$user" -p git,perl "$ROOT_FS"
+	T=$(mktemp -d /tmp/ajail-test.XXXXXX)
+	trap 'chmod -R u+rwX "$T" 2>/dev/null; rm -rf "$T"' EXIT
+	trap 'exit 130' INT TERM
+	mkdir -p "$T/home/.ajail/fs" "$T/bin"
+	cp target/release/ajail "$T/bin/"
+	cp "$([ -x target/bwrap/bin/bwrap ] && echo target/bwrap/bin/bwrap || command -v bwrap)" "$T/bin/bwrap"
+	cp test.sh README.md main.rs "$T/"
+	as_user() { if [ "$(id -u)" = 0 ]; then setpriv --reuid="${USER_ID%:*}" --regid="${USER_ID#*:}" --clear-groups "$@"; else "$@"; fi; }
+	# A checkout that only root may enter is no place for the user's root fs.
+	if ! as_user test -x "$ROOT_FS/bin/sh"; then cp -a "$ROOT_FS" "$T/fs"; ROOT_FS=$T/fs; fi
+	ROOT_FS=$(realpath "$ROOT_FS")
+	ln -s "$ROOT_FS" "$T/home/.ajail/fs/default"
+	cp -a "$ROOT_FS" "$T/home/.ajail/fs/own"
+	AJAIL=$T/bin/ajail
+	touch "$T/results"
+	chmod 755 "$T"
+	[ "$(id -u)" != 0 ] || chown -R -h "$USER_ID" "$T/home" "$T/results"
+	set +e
+	if [ "$WORD" = bench ]; then STAGE=bench as_user bash "$T/test.sh"; exit; fi
+	as_user bash "$T/test.sh"
+	if [ "$(id -u)" = 0 ]; then STAGE=root bash "$T/test.sh"; fi
+	passed=$(grep -c passed "$T/results") failed=$(grep -c failed "$T/results") skipped=$(grep -c skipped "$T/results")
+	if [ "$skipped" = 0 ]; then echo "$passed passed, $failed failed"; else echo "$passed passed, $failed failed, $skipped skipped"; fi
+	[ "$failed" = 0 ] && [ "$passed" != 0 ]
+	exit
+fi
+
+# ---- The words of the cases.
+
+export HOME=$T/home PATH=$T/bin:$PATH GIT_CONFIG_GLOBAL=$T/home/gitconfig TERM=${TERM:-xterm}
+FS=$HOME/.ajail/fs n=0
+
+# claim SENTENCE: runs the code on standard input, which fails with its first failing command.
+claim() {
+	local code; code=$(cat)
+	[[ $1 == *$WORD* ]] || return 0
+	n=$((n + 1))
+	mkdir -p "$HOME/$STAGE-$n/proj" && cd "$HOME/$STAGE-$n/proj" || exit 1
+	P=$PWD
+	(set -e; eval "$code") >"$T/home/out" 2>&1 </dev/null
+	case $? in
+		0) echo passed >>"$T/results"; echo "passed: $1" ;;
+		77) echo skipped >>"$T/results"; echo "skipped: $1: $(tail -n 1 "$T/home/out")" ;;
+		*) echo failed >>"$T/results"; echo "FAILED: $1"; sed 's/^/    /' "$T/home/out" ;;
+	esac
+	cd "$T" || exit 1
+}
+skip() { echo "$*"; exit 77; }
+jail() { ajail --quiet "$@"; }
+is() { [ "$1" = "$2" ] || { printf 'is:     %s\nshould: %s\n' "$1" "$2"; return 1; }; }
+has() { [[ $1 == *"$2"* ]] || { printf 'is:  %s\nhas no: %s\n' "$1" "$2"; return 1; }; }
+hasnt() { [[ $1 != *"$2"* ]] || { printf 'is:  %s\nhas: %s\n' "$1" "$2"; return 1; }; }
+# refused WORDS ARG...: ajail ARG... says WORDS on one line, nothing else, and ends with 125.
+refused() {
+	local words=$1 status=0 out; shift
+	out=$(ajail "$@" 2>"$HOME/err") || status=$?
+	is "$out" ''
+	is "$(wc -l <"$HOME/err")" 1
+	has "$(cat "$HOME/err")" "$words"
+	is "$status" 125
+}
+# denied REASON ARG...: the jail runs, and sh -c ARG in it fails with REASON.
+denied() {
+	local reason=$1 out; shift
+	out=$(jail "${@:1:$#-1}" sh -c "echo ran; { ${*: -1}; } && echo worked" 2>&1) || :
+	has "$out" ran
+	hasnt "$out" worked
+	has "$out" "$reason"
+}
+# plain ARG...: bwrap without what ajail adds, to show that an attack works there.
+plain() {
+	bwrap --unshare-all --share-net --unshare-user --uid 0 --gid 0 --overlay-src "$FS/default" --tmp-overlay / \
+		--dev /dev --proc /proc --tmpfs /tmp --bind "$PWD" "$PWD" "$@"
+}
+perl_in_fs() { [ -x "$FS/default/usr/bin/perl" ] || skip "no perl in the root fs"; }
+git_in_fs() { [ -x "$FS/default/usr/bin/git" ] || skip "no git in the root fs"; }
+
+# ---- Root's cases.
+
+if [ "$STAGE" = root ]; then
+claim 'real root has no capability in a jail' <<'C'
+is "$(jail sh -c 'grep -E "^Cap(Prm|Eff|Bnd|Inh|Amb)" /proc/self/status | tr -d "0[:space:]"')" 'CapInh:CapPrm:CapEff:CapBnd:CapAmb:'
+C
+claim 'real root can neither unmount what is hidden nor remount what is read-only' <<'C'
+mkdir h r; echo secret >h/s
+denied 'ermi' --hide=h "umount $P/h"
+denied 'ermi' --rol=r "mount -o remount,rw,bind $P/r"
+is "$(plain --cap-add ALL --tmpfs "$P/h" sh -c "umount $P/h && cat $P/h/s")" secret
+C
+claim 'real root cannot write to the /proc/sys of the host' <<'C'
+denied 'ead-only' 'echo x >/proc/sys/kernel/core_pattern'
+C
+claim 'cd / is refused for root too' <<'C'
+cd /; refused "the jail has its own" sh
+C
+exit
+fi
+
+if [ "$STAGE" = bench ]; then
+	cd "$HOME" && mkdir bench && cd bench || exit 1
+	eval "plainly() { $(ajail --quiet --dry-run true | sed '$d'); }"
+	time_of() { local s; s=$(date +%s%N); "$@" >/dev/null 2>&1; echo $((($(date +%s%N) - s) / 1000)); }
+	for _ in $(seq 200); do time_of ajail --quiet true >>"$HOME/a"; time_of plainly >>"$HOME/b"; done
+	median() { sort -n "$1" | sed -n 100p; }
+	a=$(median "$HOME/a") b=$(median "$HOME/b")
+	echo "start-up of true, median of 200: ajail $a us, bwrap with the same options $b us, ratio $(awk "BEGIN { printf \"%.2f\", $a / $b }")"
+	echo "size of the binary: $(stat -c %s "$AJAIL") bytes"
+	exit
+fi
+
+# ---- A jail that runs.
+
+claim 'without a command, sh runs' <<'C'
+is "$(echo 'echo $0' | jail)" sh
+C
+claim 'the exit status is the command'\''s' <<'C'
+for s in 0 1 7 125; do r=0; jail sh -c "exit $s" || r=$?; is "$r" "$s"; done
+r=0; jail sh -c 'kill -9 $$' || r=$?; is "$r" 137
+C
+claim 'the command starts in the current directory, at its own path' <<'C'
+is "$(jail pwd)" "$P"
+C
+claim 'the caller is root inside and owns what is written' <<'C'
+is "$(jail sh -c 'id -u; id -g; touch f')" $'0\n0'
+is "$(stat -c %u f)" "$(id -u)"
+C
+claim 'changes to the root fs vanish, and those to the current directory are kept' <<'C'
+jail sh -c 'touch /etc/new kept'; [ -e kept ]; [ ! -e "$FS/default/etc/new" ]
+C
+claim '/tmp, /run, /dev and /proc are fresh' <<'C'
+is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" $'/run:\n\n/tmp:\n1777'
+is "$(jail sh -c 'ls -d /proc/[0-9]* | wc -l')" 4
+has "$(jail ls /dev)" null
+C
+claim 'the network is the host'\''s, and with --no-net there is none; --net takes it back' <<'C'
+is "$(jail readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
+[ "$(jail --no-net readlink /proc/self/ns/net)" != "$(readlink /proc/self/ns/net)" ]
+is "$(AJAIL_ARGS=--no-net jail --net readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
+C
+claim 'every other namespace is the jail'\''s own' <<'C'
+for ns in cgroup ipc mnt pid user uts; do
+	inner=$(jail readlink /proc/self/ns/$ns); has "$inner" "$ns"; [ "$inner" != "$(readlink /proc/self/ns/$ns)" ]
+done
+C
+claim 'resolv.conf is the host'\''s when there is a network' <<'C'
+is "$(jail cat /etc/resolv.conf)" "$(cat /etc/resolv.conf)"
+C
+claim 'a resolv.conf that is a symlink in the root fs works' <<'C'
+cp -a "$FS/own/etc/resolv.conf" ../saved 2>/dev/null || :
+ln -sf ../run/systemd/resolve/stub-resolv.conf "$FS/own/etc/resolv.conf"
+r=0; out=$(jail --fs=own cat /etc/resolv.conf) || r=$?
+rm "$FS/own/etc/resolv.conf"; cp -a ../saved "$FS/own/etc/resolv.conf" 2>/dev/null || :
+is "$out" "$(cat /etc/resolv.conf)"
+C
+claim 'the environment is six variables, PWD, and what AJAIL_ENV_ passes' <<'C'
+is "$(SECRET=x AJAIL_ENV_A='a b' AJAIL_ENV_USER=me jail env | sort)" "A=a b
+HOME=/root
+IS_SANDBOX=1
+PATH=/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PWD=$P
+TERM=$TERM
+USER=me"
+C
+claim 'the caller'\''s environment is not that of process 1 either' <<'C'
+export SECRET=hunter2
+hasnt "$(jail sh -c 'echo ran; cat /proc/1/environ' | tr '\0' '\n')" hunter2
+has "$(plain --clearenv /bin/cat /proc/1/environ | tr '\0' '\n')" hunter2
+C
+claim '--ro is a temporary overlay, and the command line takes back what AJAIL_ARGS says' <<'C'
+echo a >f; is "$(jail --ro sh -c 'echo b >f; cat f')" b; is "$(cat f)" a
+AJAIL_ARGS='; --ro ;;--no-net' jail --rw sh -c 'echo c >f'; is "$(cat f)" c
+C
+claim '--ro=a --rw=a/b leaves a persistent hole in an ephemeral place' <<'C'
+mkdir -p a/b; jail --ro=a --rw=a/b touch a/gone a/b/kept; is "$(ls a a/b | tr '\n' ' ')" 'a: b  a/b: kept '
+jail --rw=a/b --ro=a touch a/b/lost; [ ! -e a/b/lost ]
+C
+claim '--rol is locked: writing fails, on a directory and on a file' <<'C'
+mkdir d; echo x >f
+denied 'ead-only' --rol=d 'touch d/n'; denied 'ead-only' --rol=f 'echo y >>f'; denied 'ead-only' --rol 'touch n'
+C
+claim 'a hidden directory appears empty, a hidden file reads as empty' <<'C'
+mkdir d; echo s >d/s; echo s >.env
+is "$(jail --hide=d --hide=.env sh -c 'ls -A d; cat .env; echo ok')" ok; is "$(cat .env d/s)" $'s\ns'
+C
+claim '--hide without a value leaves the current directory empty' <<'C'
+touch f; is "$(jail --hide sh -c 'pwd; ls -A; touch g')" "$P"; [ ! -e g ]
+C
+claim '--ro of a file is a private copy with the same mode' <<'C'
+echo a >f; chmod 750 f; is "$(jail --ro=f sh -c 'stat -c %a f; echo b >f; cat f')" $'750\nb'; is "$(cat f)" a
+C
+claim '--ro of a FIFO is refused without being opened' <<'C'
+mkfifo p; timeout 5 ajail --ro=p true 2>../err && exit 1 || is $? 125; has "$(cat ../err)" neither
+is "$(timeout 5 ajail --quiet --hide=p sh -c 'cat p; echo ok')" ok
+C
+claim '--mount puts SRC at DST, under an overlay unless another kind is named' <<'C'
+mkdir ../src; echo s >../src/s; mkdir ../src/d
+is "$(jail --mount=../src,/m sh -c 'cat /m/s; touch /m/lost')" s; [ ! -e ../src/lost ]
+jail --mount=../src,/m,rw touch /m/kept; [ -e ../src/kept ]
+denied 'ead-only' --mount=../src,/m,rol 'touch /m/x'
+is "$(jail --mount=../src,/m,hide sh -c 'ls -A /m; echo ok')" ok
+is "$(jail --mount=../src/s,/m,ro sh -c 'cat /m')" s
+C
+claim '--dev makes a device usable' <<'C'
+is "$(jail --dev=/dev/zero head -c 2 /dev/zero | od -An -tx1 | tr -d ' ')" 0000
+is "$(jail --mount=/dev/zero,/z,dev head -c 1 /z | od -An -tx1 | tr -d ' ')" 00
+touch f; refused 'not a device' --dev=f true
+C
+claim '--fs-edit keeps changes to the root fs, or to one subtree only' <<'C'
+jail --fs=own --fs-edit touch /etc/kept; [ -e "$FS/own/etc/kept" ]
+jail --fs=own --fs-edit=etc touch /etc/kept2 /usr/lost; [ -e "$FS/own/etc/kept2" ]; [ ! -e "$FS/own/usr/lost" ]
+C
+claim '--home-edit keeps changes to /root, or to one subtree only' <<'C'
+jail --fs=own --home-edit sh -c 'mkdir -p /root/sub; touch /root/kept /lost'; [ -e "$FS/own/root/kept" ]; [ ! -e "$FS/own/lost" ]
+jail --fs=own --home-edit=sub touch /root/sub/kept /root/lost; [ -e "$FS/own/root/sub/kept" ]; [ ! -e "$FS/own/root/lost" ]
+C
+claim '--fs is a name or an absolute path' <<'C'
+is "$(jail --fs=own echo ok)" ok; is "$(jail --fs="$FS/own" echo ok)" ok
+C
+claim '--cap-add gives one capability, and --bw and --bwrap-bin do what they say' <<'C'
+has "$(jail --cap-add=CAP_SYS_PTRACE grep CapEff /proc/self/status)" 0000000000080000
+is "$(jail --bw=--hostname --bw=inner uname -n)" inner
+printf '#!/bin/sh\necho mine\n' >../b; chmod +x ../b; is "$(jail --bwrap-bin="$(dirname "$P")/b" true)" mine
+C
+claim 'the status tells the root fs, the network and every mount; --quiet silences it' <<'C'
+mkdir a; out=$(ajail --ro --rw=a --no-net true 2>&1)
+has "$out" "$ROOT_FS"; has "$out" 'network: none'; has "$out" "$P: temporary overlay"; has "$out" "$P/a: writable, changes are kept"
+is "$(jail true 2>&1)" ''
+C
+claim 'a pipe, odd bytes and a directory below /tmp, /root or /usr work' <<'C'
+is "$(echo in | jail cat | tr a-z A-Z)" IN
+mkdir $'o;d,d \n\377\'"'; cd $'o;d,d \n\377\'"'; jail --ro touch lost; jail touch kept; is "$(ls)" kept
+is "$(ajail true 2>&1 | grep -vc '^ajail: ')" 0
+mkdir -p /tmp/ajail-below.$$; cd /tmp/ajail-below.$$; is "$(jail pwd)" "$PWD"; rmdir "$PWD"
+C
+claim 'thirty jails at once in one directory all answer' <<'C'
+for i in $(seq 30); do jail sh -c "echo $i >o$i" & done; wait
+is "$(cat o* | sort -n | tr '\n' ' ')" "$(seq 30 | tr '\n' ' ')"
+C
+claim '--help and --version are on standard output and end with 0' <<'C'
+has "$(ajail --help 2>/dev/null)" 'usage: ajail'; is "$(ajail -h)" "$(ajail --help)"; has "$(ajail --version)" 'ajail 0'
+r=0; ajail --help >/dev/full 2>../err || r=$?; is "$r" 125
+C
+claim 'the README shows what --help prints, and the parser knows every option in it' <<'C'
+has "$(cat "$T/README.md")" "$(ajail --help)"
+for o in $(ajail --help | grep -oE '^  --[a-z-]+' | grep -vE 'help|version'); do
+	hasnt "$(ajail "$o=" true 2>&1)" 'no such option'
+done
+grep -oE '"--[a-z-]+"' "$T/main.rs" | tr -d '"' | sort -u >../used
+for o in fs fs-edit home-edit mount clone net quiet help version dry-run userns cap-add bw bwrap-bin; do grep -qx -- "--$o" ../used || { echo "$o"; exit 1; }; done
+C
+
+# ---- Bad input.
+
+claim '--fs without its value says --fs=' <<'C'
+refused '--fs=' --fs alpine; refused '--no-net' --no-net=1; refused 'no such option' --bogus; refused 'no such option' -x
+refused empty --ro= true; refused --mount= --mount=a true; refused --mount= --mount=a,/b,c true; refused --mount= --mount=,/b
+AJAIL_ARGS=sh refused 'no such option' true
+C
+claim 'a root fs that does not exist is refused with a list of those that do' <<'C'
+refused 'there are' --fs=nope; HOME=$P refused mkalpine.sh true
+C
+claim 'a path that does not exist is refused, and nothing is made' <<'C'
+for o in --hide=typo --ro=typo --rw=typo --rol=typo --mount=typo,/x --fs-edit=typo --home-edit=typo; do refused typo $o true; done
+[ -z "$(ls -A)" ]; [ ! -e "$FS/default/typo" ]
+C
+claim 'a deleted current directory, no HOME and no bwrap are refused' <<'C'
+mkdir gone; cd gone; rmdir ../gone; refused 'current directory' true; cd "$P"
+(unset HOME; HOME='' ; export HOME; r=0; ajail true 2>"$P/err" || r=$?; is $r 125; has "$(cat "$P/err")" HOME)
+PATH=$P:. r=0; "$AJAIL" true 2>err || r=$?; is $r 125; /bin/grep -q 'bubblewrap 0.12' err
+C
+
+# ---- What one jail leaves behind must not open the next.
+
+claim 'no path leads through a symlink that a jail left' <<'C'
+mkdir ../out; echo s >../out/s; jail ln -s "$(realpath ../out)" a
+for o in --rw=a --ro=a --rol=a --hide=a --rw=a/s --mount=a,/m,rw --rw="$P/a"; do refused symlink $o true; done
+refused "$(realpath ../out)" --rw=a true
+mkdir b; is "$(jail --rw=a/../b pwd)" "$P"
+is "$(plain --bind "$P/a" "$P/b" cat b/s)" s
+C
+claim 'a path of --fs-edit and --home-edit stays inside the root fs' <<'C'
+jail --fs=own --fs-edit ln -sfn "$P" /etc/door; jail --fs=own --home-edit ln -sfn "$P" /root/door
+refused symlink --fs=own --fs-edit=etc/door true; refused symlink --fs=own --home-edit=door true
+refused 'not in' --fs=own --fs-edit=../../x true; refused 'not in' --fs=own --home-edit=../etc true
+C
+claim 'nothing is mounted over / or the jail'\''s own /dev and /proc' <<'C'
+for d in / /dev /proc /proc/1 /x/..; do refused 'has its own' --mount=.,$d true; done
+(cd /; refused 'has its own' true; refused 'has its own' --ro true; refused 'has its own' --hide true)
+C
+claim 'nothing is writable that contains ~/.ajail, the root fs in use or bwrap, or lies in them' <<'C'
+for d in "$HOME" "$HOME/.ajail" "$FS" "$FS/own" "$FS/own/etc" "$T/bin"; do (cd "$d"; refused 'cd into a project' true); done
+for o in --rw="$HOME" --mount="$HOME",/m,rw --rw="$FS" --mount=/,/m,rw --rw="$ROOT_FS"; do refused 'cd into a project' $o true; done
+is "$(cd "$HOME"; jail --ro echo ok)" ok
+C
+claim 'a value of AJAIL_ENV_ is on no command line' <<'C'
+export AJAIL_ENV_TOKEN=hunter2
+jail sh -c 'echo $TOKEN >got; sleep 2' & sleep 1
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' >../cmdlines; wait
+is "$(cat got)" hunter2; grep -q -- --die-with-parent ../cmdlines; ! grep -q hunter2 ../cmdlines
+C
+claim 'no descriptor above 2 reaches the jail' <<'C'
+exec 9</etc 7<"$HOME"
+is "$(jail sh -c 'ls /proc/$$/fd' | tr '\n' ' ')" '0 1 2 '
+has "$(plain sh -c 'ls /proc/self/fd/9/' 9</etc)" passwd
+echo a >f; is "$(AJAIL_ENV_A=b jail --ro=f sh -c 'ls /proc/$$/fd' | tr '\n' ' ')" '0 1 2 '
+C
+claim 'no key of the caller'\''s can be reached: not in the session'\''s keyring, not in the user'\''s' <<'C'
+perl_in_fs
+# add_key(user, ajail, hello) to @u, then, as in the jail: link @u's number to a keyring, search, read.
+case $(uname -m) in x86_64) add=248 ;; *) add=217 ;; esac
+perl -e '$d="user";$n="ajail";$p="hello"; exit(syscall($ARGV[0],$d,$n,$p,5,-4) < 0)' $add || skip "the kernel keeps no keys"
+cat >get.pl <<'X'
+$| = 1; print "ran\n"; my ($add, $ring) = @ARGV; my $ctl = $add + 2; my ($d, $n, $b) = ("user", "ajail", " " x 9);
+syscall($ctl, 8, hex $ring, -3); my $key = syscall($ctl, 10, hex $ring, $d, $n, 0);
+$key < 0 and die "denied: $!\n"; syscall($ctl, 11, $key, $b, 9) < 0 and die "denied: $!\n"; print "got $b\n";
+X
+ring=$(awk '/_uid\.'"$(id -u)"':/ { print $1 }' /proc/keys)
+has "$(plain perl get.pl $add $ring 2>&1)" 'got hello'
+out=$(jail perl get.pl $add $ring 2>&1) || :; has "$out" ran; has "$out" 'denied: Operation not permitted'
+C
+claim 'bwrap is started with a new session keyring' <<'C'
+ring='case $(uname -m) in x86_64) n=250 ;; *) n=219 ;; esac; perl -e "print syscall(\$ARGV[0], 0, -3, 0)" $n'
+printf '#!/bin/sh\n%s\n' "$ring" >../b; chmod +x ../b
+inner=$(jail --bwrap-bin="$(dirname "$P")/b" true); [ "$inner" -gt 0 ]
+[ "$inner" != "$(sh -c "$ring")" ]
+C
+claim 'the host'\''s abstract sockets are out of reach with the network shared' <<'C'
+perl_in_fs
+[ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || skip "the kernel is older than 6.12"
+name=ajail-test-$$
+perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); bind(S,pack_sockaddr_un("\0$ARGV[0]")) or die; listen(S,5); sleep 10' $name & server=$!
+sleep 0.5
+printf '%s\n' 'use Socket; print "ran\n"; socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,pack_sockaddr_un("\0$ARGV[0]")) or die "denied: $!\n"; print "connected\n"' >c.pl
+has "$(plain perl c.pl $name 2>&1)" connected
+out=$(jail perl c.pl $name 2>&1) || :; kill $server; has "$out" ran; has "$out" 'denied: Operation not permitted'
+C
+claim 'the jail cannot signal the caller'\''s process group' <<'C'
+[ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || skip "the kernel is older than 6.12"
+cat >s.sh <<'X'
+"$@" sh -c 'kill -TERM 0; sleep 0.3'; echo survived
+X
+is "$(setsid bash s.sh ajail --quiet)" survived
+is "$(setsid bash s.sh bwrap --unshare-all --ro-bind / / --die-with-parent 2>/dev/null || :)" ''
+C
+claim 'no capability, and no new user namespace unless --userns asks for it' <<'C'
+is "$(jail sh -c 'grep -E "^Cap(Prm|Eff|Bnd|Inh|Amb)" /proc/self/status | tr -d "0[:space:]"')" 'CapInh:CapPrm:CapEff:CapBnd:CapAmb:'
+command -v unshare >/dev/null; denied 'ailed' 'unshare -U true || { echo Failed; false; }'
+is "$(jail --userns unshare -U echo ok)" ok
+C
+claim 'nothing can be typed into the caller'\''s terminal, and job control works' <<'C'
+perl_in_fs; command -v script >/dev/null || skip "no script(1)"
+printf '%s\n' 'print "ran\n"; for my $c (split //, "x") { ioctl(STDIN, 0x5412, $c) or die "denied: $!\n" } print "typed\n"' >t.pl
+out=$(script -qec 'ajail --quiet perl t.pl' /dev/null </dev/null); has "$out" ran; has "$out" denied; hasnt "$out" typed
+if [ "$(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null)" != 0 ]; then
+	has "$(script -qec "bwrap --unshare-all --overlay-src $FS/default --tmp-overlay / --dev /dev --proc /proc --bind $P $P perl $P/t.pl" /dev/null </dev/null)" typed
+fi
+out=$(script -qec 'ajail --quiet sh -ic "sleep 0 & wait; echo done"' /dev/null </dev/null); has "$out" done; hasnt "$out" 'job control'
+C
+claim 'killing ajail ends every process of the jail' <<'C'
+jail sh -c 'setsid sleep 98765 & exec sleep 98765' & pid=$!
+sleep 1; is "$(pgrep -fxc 'sleep 98765')" 2; kill -9 $pid; sleep 0.5; is "$(pgrep -fxc 'sleep 98765' || :)" 0
+C
+claim 'the jail sees neither the host'\''s processes nor its files' <<'C'
+sleep 4321 & p=$!; out=$(jail sh -c 'echo ran; ls -A /home/*; cat /proc/[0-9]*/cmdline; ls '"$HOME"); kill $p
+has "$out" ran; hasnt "$out" 4321; is "$(jail ls -A "$HOME")" "${STAGE}-$n"
+C
+claim 'a 32-bit or x32 call does not get around the filter' <<'C'
+perl_in_fs; [ "$(uname -m)" = x86_64 ] || skip "not x86_64"
+out=$(jail perl -e 'print "ran\n"; syscall(0x40000000 + 250, 0, -3, 1) < 0 and die "denied: $!\n"; print "worked\n"' 2>&1) || :
+has "$out" ran; has "$out" 'denied: Operation not permitted'
+C
+claim '--dry-run prints a command that runs as it stands, and creates nothing' <<'C'
+echo s >.env; echo r >f; export AJAIL_ENV_TOKEN="it's"
+out=$(ajail --quiet --dry-run --ro --hide=.env --ro=f sh -c 'cat .env f; echo "$TOKEN"; touch lost')
+hasnt "$out" "it's"; has "$out" '"$AJAIL_ENV_TOKEN"'
+is "$(bash -c "$out")" $'r\nit\'s'; [ ! -e lost ]
+C
+
+# ---- Clones.
+
+origin() {
+	git init -q -b main .; git config user.name a; git config user.email a@b
+	echo 1 >f; git add f; git commit -qm one; git branch side; git tag v1; git gc -q
+	echo 2 >f; git commit -qam two; echo dirty >f; echo new >untracked; cp .git/config .git/HEAD ..
+}
+export AJAIL_ENV_GIT_AUTHOR_NAME=j AJAIL_ENV_GIT_AUTHOR_EMAIL=j@j AJAIL_ENV_GIT_COMMITTER_NAME=j AJAIL_ENV_GIT_COMMITTER_EMAIL=j@j
+claim '--clone: the jail works on a clone, and what it pushes arrives' <<'C'
+git_in_fs; origin
+is "$(jail --clone sh -c 'pwd; git remote get-url origin; cat f; ls')" "$P"$'\n/ajail/origin\n2\nf'
+jail --clone=c sh -c 'echo 3 >f; git commit -qam three; git push -q origin HEAD:agent; echo 4 >f; git commit -qam four; git push -q origin HEAD:agent; git tag t; git push -q origin t; git fetch -q'
+is "$(git log --format=%s -1 agent)" four; git rev-parse -q --verify t >/dev/null
+is "$(cat f untracked)" $'dirty\nnew'; git fsck --no-dangling; cmp .git/config ../config; cmp .git/HEAD ../HEAD
+C
+claim 'a named clone is taken up as it was left, a nameless one is new' <<'C'
+git_in_fs; origin
+jail --clone=a touch left; is "$(jail --clone=a ls)" $'f\nleft'; is "$(jail --clone ls)" f
+is "$(ls "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)")" $'1\na'
+C
+claim 'of the origin only objects and refs can be written' <<'C'
+git_in_fs; origin; (cd .git; find . -type f -not -path './objects/*' -not -path './refs/*' -exec sha256sum {} + | sort) >../before
+for f in config HEAD index packed-refs commondir hooks/post-commit new; do denied 'ead-only' --clone=a "echo x >/ajail/origin/$f"; done
+denied usy --clone=a 'mv /ajail/origin/objects /ajail/origin/refs/x'
+jail --clone=a sh -c 'rm -f /ajail/origin/logs/HEAD; ln -s /tmp/x /ajail/origin/logs/HEAD'
+[ ! -L .git/logs/HEAD ]; (cd .git; find . -type f -not -path './objects/*' -not -path './refs/*' -exec sha256sum {} + | sort) | cmp - ../before
+C
+claim 'a clone shares no file with its origin' <<'C'
+git_in_fs; origin; jail --clone=a true
+is "$(find "$HOME"/.ajail/clone/*"$(basename "$(dirname "$P")")"*/a -type f -links +1 | wc -l)" 0
+C
+claim 'with --ro the clone'\''s changes and what is pushed vanish' <<'C'
+git_in_fs; origin; jail --clone=a true
+jail --clone=a --ro sh -c 'touch x; git push -q origin HEAD:gone; git ls-remote -q origin gone | grep -q gone'
+! git rev-parse -q --verify gone; is "$(jail --clone=a ls)" f
+C
+claim 'the mount options apply to the clone, and one that does not fit leaves no clone' <<'C'
+git_in_fs; origin; is "$(jail --clone=a --hide=f sh -c 'cat f; echo ok')" ok
+refused untracked --clone=b --hide=untracked true; is "$(ls -A "$HOME"/.ajail/clone/*"$(basename "$(dirname "$P")")"*)" a
+C
+claim 'twenty clones started at once are twenty' <<'C'
+git_in_fs; origin; for i in $(seq 20); do jail --clone sh -c "echo $i >who" & done; wait
+is "$(cat "$HOME"/.ajail/clone/*"$(basename "$(dirname "$P")")"*/*/who | sort -n | tr '\n' ' ')" "$(seq 20 | tr '\n' ' ')"
+C
+claim '--clone says what is wrong: no repository, below the top, a worktree, no commit, no git' <<'C'
+git_in_fs; refused 'not a git repository' --clone true
+mkdir e; (cd e; git init -q .; refused 'no commit' --clone true); rm -rf e
+origin; mkdir sub; (cd sub; refused "cd $P" --clone true); git worktree add -q ../wt side; (cd ../wt; refused "$P" --clone true)
+mv .git ../g; ln -s ../g .git; refused symlink --clone true; rm .git; mv ../g .git
+refused 'no /' --clone=a/b true; refused 'no /' --clone=.. true
+mv "$FS/own/usr/bin/git" ../git; r=0; refused 'apk add git' --fs=own --clone true || r=1; mv ../git "$FS/own/usr/bin/git"; is $r 0
+C
+claim 'a submodule entry, and a repository with reftable, can be cloned' <<'C'
+git_in_fs; origin; git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),module"; git commit -qm module
+is "$(jail --clone ls)" $'f\nmodule'
+git init -q --ref-format=reftable r 2>/dev/null || skip "this git makes no reftable"
+cd r; git config user.name a; git config user.email a@b; git commit -qm x --allow-empty
+jail --clone sh -c 'git commit -qm y --allow-empty; git push -q origin HEAD:agent'; is "$(git log --format=%s -1 agent)" y
+C
+claim 'a dry run of --clone makes no clone and names the one it would make' <<'C'
+git_in_fs; origin; has "$(ajail --quiet --clone=z --dry-run true)" "+proj/z"; [ ! -e "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)" ]
+C
