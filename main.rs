@@ -206,6 +206,7 @@ struct Host {
     clones: PathBuf,     // where the clones of the current directory lie
     bwrap: PathBuf,      // the program
     floor: Vec<PathBuf>, // what the next jail stands on
+    is_root: bool,
 }
 
 fn look(options: &Options) -> Result<Host> {
@@ -224,6 +225,13 @@ fn look(options: &Options) -> Result<Host> {
             false => no(name, format!("no such root fs; there are {}", names.join(", "))),
         };
     };
+    let own = fs::metadata("/proc/self").map_or(0, |own| own.uid());
+    if fs::metadata(&root).is_ok_and(|root| root.uid() != own) {
+        return no(
+            root,
+            "belongs to another user, so no overlay of it can be written: make your own",
+        );
+    }
     let bin = options.value("--bwrap-bin", "bwrap");
     let path = env::var_os("PATH").unwrap_or_default();
     // Not what is relative on the PATH: that could be in a directory that a jail wrote to.
@@ -241,7 +249,14 @@ fn look(options: &Options) -> Result<Host> {
     let clones = home.join(".ajail/clone");
     let clones = clones.canonicalize().unwrap_or(clones).join(OsString::from_vec(repository));
     let real = all.canonicalize().unwrap_or(all.clone());
-    Ok(Host { floor: vec![all, real, root.clone(), bwrap.clone()], cwd, root, clones, bwrap })
+    Ok(Host {
+        is_root: own == 0,
+        floor: vec![all, real, root.clone(), bwrap.clone()],
+        cwd,
+        root,
+        clones,
+        bwrap,
+    })
 }
 
 /// How the jail sees a place: as options name it, as bwrap does, and in the status's words.
@@ -299,7 +314,10 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         let (src, dst) = (spelled(&host.cwd, src), spelled(&host.cwd, dst));
         let under = |top: &Path| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| top.join(p));
         guard(host, *kind, &under(seen), &dst)?;
-        mounts.push(Mount { src: under(workspace), ..mount(*kind, &under(seen), &dst)? });
+        mounts.push(Mount {
+            src: spelled(&under(workspace), ""),
+            ..mount(*kind, &under(seen), &dst)?
+        });
     }
     if options.has("--clone") {
         // Of the repository the jail writes only what a push needs, and reflogs for show: were
@@ -380,7 +398,7 @@ fn mount(kind: Kind, src: &Path, dst: &Path) -> Result<Mount> {
         None
     };
     let copy = copy.map(|file| (file, meta.mode() & 0o777));
-    Ok(Mount { kind, src: src.into(), dst: dst.into(), copy })
+    Ok(Mount { kind, src: spelled(src, ""), dst: spelled(dst, ""), copy })
 }
 
 // ---- 3. A clone is made in a jail of its own: git on the host would trust what a jail wrote.
@@ -503,6 +521,8 @@ fn argv(options: &Options, host: &Host, mounts: &[Mount]) -> Vec<OsString> {
         if dst == Path::new("/") {
             // Fresh ones, over the root fs and below all that may be mounted in them.
             put("--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run", &[]);
+            // Real root owns the host's settings in there, and needs no capability to write them.
+            put(if host.is_root { "--remount-ro /proc" } else { "" }, &[]);
         }
     }
     let term = env::var_os("TERM").unwrap_or("dumb".into());
