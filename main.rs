@@ -206,7 +206,6 @@ struct Host {
     clones: PathBuf,     // where the clones of the current directory lie
     bwrap: PathBuf,      // the program
     floor: Vec<PathBuf>, // what the next jail stands on
-    is_root: bool,
 }
 
 fn look(options: &Options) -> Result<Host> {
@@ -219,18 +218,15 @@ fn look(options: &Options) -> Result<Host> {
     let name = all.join(options.value("--fs", "default"));
     let Some(root) = name.canonicalize().ok().filter(|root| root.is_dir()) else {
         let names = fs::read_dir(&all).into_iter().flatten().flatten();
-        let names: Vec<_> = names.map(|entry| quoted(entry.file_name())).collect();
-        return match names.is_empty() {
-            true => no(name, "no such root fs: make one with mkalpine.sh or mkdeb.sh"),
-            false => no(name, format!("no such root fs; there are {}", names.join(", "))),
-        };
+        let names = names.map(|entry| format!("there is {}; ", quoted(entry.file_name())));
+        let names: String = names.collect();
+        let way_out =
+            if names.is_empty() { "make one with mkalpine.sh or mkdeb.sh" } else { &names };
+        return no(name, format!("no such root fs: {way_out}"));
     };
-    let own = fs::metadata("/proc/self").map_or(0, |own| own.uid());
-    if fs::metadata(&root).is_ok_and(|root| root.uid() != own) {
-        return no(
-            root,
-            "belongs to another user, so no overlay of it can be written: make your own",
-        );
+    // An overlay cannot copy up what belongs to a user that the jail does not have.
+    if fs::metadata(&root).is_ok_and(|root| root.uid() != own_uid()) {
+        return no(root, "belongs to another user: make one of your own");
     }
     let bin = options.value("--bwrap-bin", "bwrap");
     let path = env::var_os("PATH").unwrap_or_default();
@@ -248,15 +244,8 @@ fn look(options: &Options) -> Result<Host> {
     let repository = cwd.as_os_str().as_bytes()[1..].iter().flat_map(letter).collect();
     let clones = home.join(".ajail/clone");
     let clones = clones.canonicalize().unwrap_or(clones).join(OsString::from_vec(repository));
-    let real = all.canonicalize().unwrap_or(all.clone());
-    Ok(Host {
-        is_root: own == 0,
-        floor: vec![all, real, root.clone(), bwrap.clone()],
-        cwd,
-        root,
-        clones,
-        bwrap,
-    })
+    let floor = vec![all.canonicalize().unwrap_or(all.clone()), all, root.clone(), bwrap.clone()];
+    Ok(Host { cwd, root, clones, bwrap, floor })
 }
 
 /// How the jail sees a place: as options name it, as bwrap does, and in the status's words.
@@ -270,6 +259,10 @@ const DEV: Kind = Kind("dev", "--dev-bind", "device of the host");
 
 fn kind(name: &str) -> Option<Kind> {
     [RW, RO, ROL, HIDE, DEV].into_iter().find(|kind| kind.0 == name)
+}
+
+fn own_uid() -> u32 {
+    fs::metadata("/proc/self").map_or(0, |own| own.uid())
 }
 
 struct Mount {
@@ -314,20 +307,17 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         let (src, dst) = (spelled(&host.cwd, src), spelled(&host.cwd, dst));
         let under = |top: &Path| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| top.join(p));
         guard(host, *kind, &under(seen), &dst)?;
-        mounts.push(Mount {
-            src: spelled(&under(workspace), ""),
-            ..mount(*kind, &under(seen), &dst)?
-        });
+        let seen = mount(*kind, &under(seen), &dst)?;
+        mounts.push(Mount { src: spelled(&under(workspace), ""), ..seen });
     }
     if options.has("--clone") {
         // Of the repository the jail writes only what a push needs, and reflogs for show: were
         // one a symlink of the jail's making, your next commit would write where it leads.
         let git = host.cwd.join(".git");
         let refs = if git.join("reftable").exists() { "reftable" } else { "refs" };
-        let logs = git.join("logs").exists().then_some((RO, "logs"));
-        for (kind, part) in
-            [(ROL, ""), (places[0].0, "objects"), (places[0].0, refs)].into_iter().chain(logs)
-        {
+        let parts = [(ROL, ""), (places[0].0, "objects"), (places[0].0, refs), (RO, "logs")];
+        let log = git.join("logs").exists();
+        for (kind, part) in parts.into_iter().filter(|(_, part)| log || *part != "logs") {
             mounts.push(mount(kind, &git.join(part), &Path::new(ORIGIN).join(part))?);
         }
     }
@@ -365,14 +355,12 @@ fn guard(host: &Host, kind: Kind, src: &Path, dst: &Path) -> Result<()> {
     if dst == Path::new("/") || dst == Path::new("/dev") || dst.starts_with("/proc") {
         return no(dst, "the jail has its own: cd into a project, or mount it elsewhere");
     }
-    let shaken = host.floor.iter().find(|floor| holds(src, floor) || holds(floor, src));
-    match shaken.filter(|_| kind == RW || kind == DEV) {
-        Some(floor) => {
-            let floor = quoted(floor);
-            no(src, format!("not writable beside {floor}: cd into a project, or use --ro"))
-        }
-        None => Ok(()),
+    let shaken = |floor: &&PathBuf| holds(src, floor) || holds(floor, src);
+    if let Some(floor) = host.floor.iter().find(shaken).filter(|_| kind == RW || kind == DEV) {
+        let why = format!("not writable beside {}: cd into a project, or use --ro", quoted(floor));
+        return no(src, why);
     }
+    Ok(())
 }
 
 fn mount(kind: Kind, src: &Path, dst: &Path) -> Result<Mount> {
@@ -384,18 +372,17 @@ fn mount(kind: Kind, src: &Path, dst: &Path) -> Result<Mount> {
     }
     let meta = fs::metadata(src).or_else(|e| no(src, e))?;
     let (dir, of) = (meta.is_dir(), meta.file_type());
-    let copy = if kind == HIDE && !dir {
-        Some(memory(&mut io::empty())?)
-    } else if kind == RO && meta.is_file() {
+    let device = of.is_char_device() || of.is_block_device();
+    let copy = match kind {
+        HIDE if !dir => Some(memory(&mut io::empty())?),
         // O_NONBLOCK: should it have become a FIFO by now, opening it does not hang.
-        let file = OpenOptions::new().read(true).custom_flags(0o4000).open(src);
-        Some(memory(&mut file.or_else(|e| no(src, e))?)?)
-    } else if kind == RO && !dir {
-        return no(src, "neither a directory nor a file, so there is nothing to copy");
-    } else if kind == DEV && !(dir || of.is_char_device() || of.is_block_device()) {
-        return no(src, "not a device");
-    } else {
-        None
+        RO if meta.is_file() => {
+            let file = OpenOptions::new().read(true).custom_flags(0o4000).open(src);
+            Some(memory(&mut file.or_else(|e| no(src, e))?)?)
+        }
+        RO if !dir => return no(src, "neither a directory nor a file: nothing to copy"),
+        DEV if !dir && !device => return no(src, "not a device"),
+        _ => None,
     };
     let copy = copy.map(|file| (file, meta.mode() & 0o777));
     Ok(Mount { kind, src: spelled(src, ""), dst: spelled(dst, ""), copy })
@@ -522,7 +509,7 @@ fn argv(options: &Options, host: &Host, mounts: &[Mount]) -> Vec<OsString> {
             // Fresh ones, over the root fs and below all that may be mounted in them.
             put("--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run", &[]);
             // Real root owns the host's settings in there, and needs no capability to write them.
-            put(if host.is_root { "--remount-ro /proc" } else { "" }, &[]);
+            put(if own_uid() == 0 { "--remount-ro /proc" } else { "" }, &[]);
         }
     }
     let term = env::var_os("TERM").unwrap_or("dumb".into());
