@@ -218,10 +218,11 @@ fn look(options: &Options) -> Result<Host> {
     let name = all.join(options.value("--fs", "default"));
     let Some(root) = name.canonicalize().ok().filter(|root| root.is_dir()) else {
         let names = fs::read_dir(&all).into_iter().flatten().flatten();
-        let names = names.map(|entry| format!("there is {}; ", quoted(entry.file_name())));
-        let names: String = names.collect();
-        let way_out =
-            if names.is_empty() { "make one with mkalpine.sh or mkdeb.sh" } else { &names };
+        let names: Vec<_> = names.map(|entry| quoted(entry.file_name())).collect();
+        let way_out = match names.is_empty() {
+            true => "make one with mkalpine.sh or mkdeb.sh".into(),
+            false => format!("there are {}", names.join(", ")),
+        };
         return no(name, format!("no such root fs: {way_out}"));
     };
     // An overlay cannot copy up what belongs to a user that the jail does not have.
