@@ -179,7 +179,7 @@ jail sh -c 'touch /etc/new kept'; [ -e kept ]; [ ! -e "$FS/default/etc/new" ]
 C
 claim '/tmp, /run, /dev and /proc are fresh' <<'C'
 is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" $'/run:\n\n/tmp:\n1777'
-is "$(jail sh -c 'ls -d /proc/[0-9]* | wc -l')" 4
+[ "$(jail sh -c 'ls -d /proc/[0-9]* | wc -l')" -le 4 ]
 has "$(jail ls /dev)" null
 C
 claim 'the network is the host'\''s, and with --no-net there is none; --net takes it back' <<'C'
@@ -408,7 +408,8 @@ out=$(script -qec 'ajail --quiet sh -ic "sleep 0 & fg; echo done"' /dev/null </d
 C
 claim 'killing ajail ends every process of the jail' <<'C'
 jail sh -c 'setsid sleep 98765 & exec sleep 98765' & pid=$!
-sleep 1; is "$(pgrep -fxc 'sleep 98765')" 2; kill -9 $pid; sleep 0.5; is "$(pgrep -fxc 'sleep 98765' || :)" 0
+left() { grep -lszx 98765 /proc/[0-9]*/cmdline | wc -l; }
+sleep 1; is "$(left)" 2; kill -9 $pid; sleep 0.5; is "$(left)" 0
 C
 claim 'the jail sees neither the host'\''s processes nor its files' <<'C'
 sleep 4321 & p=$!; out=$(jail sh -c 'echo ran; ls -A /home/*; cat /proc/[0-9]*/cmdline; ls '"$HOME"); kill $p
@@ -481,9 +482,9 @@ C
 claim 'a submodule entry, and a repository with reftable, can be cloned' <<'C'
 git_in_fs; origin; git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),module"; git commit -qm module
 is "$(jail --clone ls)" $'f\nmodule'
-git init -q --ref-format=reftable r 2>/dev/null || skip "this git makes no reftable"
-cd r; git config user.name a; git config user.email a@b; git commit -qm x --allow-empty
-jail --clone sh -c 'git commit -qm y --allow-empty; git push -q origin HEAD:agent'; is "$(git log --format=%s -1 agent)" y
+mkdir r; cd r; jail git init -q --ref-format=reftable || skip "this git makes no reftable"
+jail git commit -qm x --allow-empty
+jail --clone sh -c 'git commit -qm y --allow-empty; git push -q origin HEAD:agent'; is "$(jail git log --format=%s -1 agent)" y
 C
 claim 'a dry run of --clone makes no clone and names the one it would make' <<'C'
 git_in_fs; origin; has "$(ajail --quiet --clone=z --dry-run true)" "+proj/z"; [ ! -e "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)" ]
