@@ -45,7 +45,7 @@ if [ -z "${STAGE-}" ]; then
 	bwrap=$PWD/target/bwrap/bin/bwrap
 	[ -x "$bwrap" ] || bwrap=$(command -v bwrap)
 	cp "$bwrap" "$T/bin/bwrap"
-	cp test.sh README.md main.rs "$T/"
+	cp ./*.sh README.md main.rs "$T/"
 	as_user() { if [ "$(id -u)" = 0 ]; then setpriv --reuid="${USER_ID%:*}" --regid="${USER_ID#*:}" --clear-groups "$@"; else "$@"; fi; }
 	# A checkout that only root may enter is no place for the user's root fs.
 	if ! as_user test -x "$ROOT_FS/bin/sh"; then cp -a "$ROOT_FS" "$T/fs"; ROOT_FS=$T/fs; fi
@@ -137,6 +137,20 @@ C
 claim 'real root cannot write to the /proc/sys of the host' <<'C'
 denied 'ead-only' 'echo x >/proc/sys/kernel/core_pattern'
 C
+claim 'mkdeb.sh leaves nothing behind of what fails, and shows the end of the log' <<'C'
+command -v debootstrap >/dev/null || skip "no debootstrap"
+for try in "$P/proj" "-u nobody-here $P/x" "-m http://127.0.0.1:9/ $P/x/y"; do
+	mkdir -p proj; r=0
+	# shellcheck disable=SC2086  # a list of words
+	out=$("$T/mkdeb.sh" $try 2>&1) || r=$?
+	[ $r -gt 0 ]; is "$(ls -A)" proj
+done
+has "$out" '127.0.0.1:9'; has "$out" 'debootstrap failed'
+C
+claim 'the root fs of mkdeb.sh has no set-id bit and no device node, and is all the user'\''s' <<'C'
+is "$(find "$ROOT_FS" \( -perm /6000 -o -type b -o -type c \) | wc -l)" 0
+is "$(find "$ROOT_FS" ! -uid "${USER_ID%:*}" | wc -l)" 0; has "$(cat "$ROOT_FS"/etc/apt/apt.conf.d/*)" 'Sandbox::User "root"'
+C
 claim 'a root fs of somebody else is refused' <<'C'
 chown 1 "$FS/default"; r=0; refused 'another user' true || r=1; chown 0 "$FS/default"; is $r 0
 C
@@ -157,6 +171,30 @@ if [ "$STAGE" = bench ]; then
 	echo "size of the binary: $(stat -c %s "$AJAIL") bytes"
 	exit
 fi
+
+# ---- The scripts. fails WORDS ARG...: ARG... fails, says WORDS, and leaves DIR as it was.
+
+fails() {
+	local words=$1 out status=0; shift
+	out=$("$@" 2>&1) || status=$?
+	has "$out" "$words"; [ "$status" -gt 0 ]; [ -z "$(ls -A)" ]
+}
+claim 'mkalpine.sh refuses an existing DIR, an unknown user, and a release without a sum' <<'C'
+fails 'something already' "$T/mkalpine.sh" "$P"; fails 'no such user' "$T/mkalpine.sh" -u nobody-here "$P/x"
+fails '--sha256' "$T/mkalpine.sh" -r 3.20.3 "$P/x"; fails 'no DIR' "$T/mkalpine.sh"; fails 'needs a value' "$T/mkalpine.sh" -p
+C
+claim 'mkalpine.sh makes a root fs of the right tarball, and of a wrong one nothing' <<'C'
+command -v curl >/dev/null || skip "no curl for a mirror in a directory"
+m=../mirror/v3.20/releases/$(uname -m); mkdir -p "$m" ../tree/etc/apk; echo own >../tree/etc/motd; tar -czf "$m/alpine-minirootfs-3.20.9-$(uname -m).tar.gz" -C ../tree .
+sum=$(sha256sum <"$m"/*.gz) mirror=file://$(realpath ../mirror)
+fails "which should be 00" "$T/mkalpine.sh" -r 3.20.9 --sha256 00 -m "$mirror" "$P/x/y"
+fails 'could not get' "$T/mkalpine.sh" -r 3.20.8 --sha256 00 -m "$mirror" "$P/x/y"
+"$T/mkalpine.sh" "$P/x/y" -r 3.20.9 --sha256 "${sum%% *}" -m "$mirror"
+is "$(cat x/y/etc/motd x/y/etc/apk/repositories)" "own"$'\n'"$mirror/v3.20/main"$'\n'"$mirror/v3.20/community"; is "$(ls x)" y
+C
+claim 'mkbwrap.sh does nothing where a bwrap is new enough' <<'C'
+has "$("$T/mkbwrap.sh" "$P/x" 2>&1)" 'nothing to do'; [ -z "$(ls -A)" ]
+C
 
 # ---- A jail that runs.
 
