@@ -160,6 +160,8 @@ fn parse() -> Result<Options> {
             for word in words.filter(|word| !word.is_empty()) {
                 options.words.push(parse_option(OsStr::from_bytes(word))?);
             }
+        } else if name == "AJAIL_ENV_" {
+            return no(name, "names no variable");
         } else if let Some(inner) = name.as_bytes().strip_prefix(b"AJAIL_ENV_") {
             options.env.push((OsStr::from_bytes(inner).into(), value));
         }
