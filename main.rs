@@ -233,8 +233,9 @@ fn look(options: &Options) -> Result<Host> {
     }
     let bin = options.value("--bwrap-bin", "bwrap");
     let path = env::var_os("PATH").unwrap_or_default();
-    // Not what is relative on the PATH: that could be in a directory that a jail wrote to.
-    let mut bins = env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(bin));
+    // Not from where a jail could have put one: what is relative, or below this directory.
+    let safe = |dir: &PathBuf| dir.is_absolute() && !dir.starts_with(&cwd);
+    let mut bins = env::split_paths(&path).filter(safe).map(|dir| dir.join(bin));
     let Some(bwrap) = bins.find(|bin| bin.is_file()) else {
         return no(bin, "not on the PATH: install bubblewrap 0.12 or newer, or run mkbwrap.sh");
     };
@@ -247,7 +248,8 @@ fn look(options: &Options) -> Result<Host> {
     let repository = cwd.as_os_str().as_bytes()[1..].iter().flat_map(letter).collect();
     let clones = home.join(".ajail/clone");
     let clones = clones.canonicalize().unwrap_or(clones).join(OsString::from_vec(repository));
-    let floor = vec![all.canonicalize().unwrap_or(all.clone()), all, root.clone(), bwrap.clone()];
+    let mut floor = vec![all, root.clone(), bwrap.clone()];
+    floor.extend([&floor[0], &bwrap].map(|path| path.canonicalize().unwrap_or_default()));
     Ok(Host { cwd, root, clones, bwrap, floor })
 }
 

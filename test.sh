@@ -377,9 +377,12 @@ for d in / /dev /proc /proc/1 /x/..; do refused 'has its own' --mount=.,$d true;
 (cd /; refused 'has its own' true; refused 'has its own' --ro true; refused 'has its own' --hide true)
 C
 claim 'nothing is writable that contains ~/.ajail, the root fs in use or bwrap, or lies in them' <<'C'
-for d in "$HOME" "$HOME/.ajail" "$FS" "$FS/own" "$FS/own/etc" "$T/bin"; do (cd "$d"; refused 'cd into a project' true); done
+for d in "$HOME" "$HOME/.ajail" "$FS" "$FS/own" "$FS/own/etc"; do (cd "$d"; refused 'cd into a project' true); done
 for o in --rw="$HOME" --mount="$HOME",/m,rw --rw="$FS" --mount=/,/m,rw --rw="$ROOT_FS"; do refused 'cd into a project' $o true; done
 is "$(cd "$HOME"; jail --ro echo ok)" ok
+mkdir -p real/bin; cp "$T/bin/bwrap" real/bin/; ln -s "$P/real/bin" ../link
+(cd real; PATH="$(dirname "$P")/link:$PATH" refused "cd into a project" true)
+(cd real; PATH="$PWD/bin:$PATH"; has "$(ajail --dry-run --quiet true)" "$T/bin/bwrap")
 C
 claim 'a value of AJAIL_ENV_ is on no command line' <<'C'
 export AJAIL_ENV_TOKEN=hunter2
