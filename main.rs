@@ -48,7 +48,8 @@ overlay; of the host it sees the current directory and what the options name.
                           a new one, or the one of that name
   --no-net                no network
   --net                   the host's network (the default)
-  --userns                let the jail make user namespaces, as the sandboxes of browsers do
+  --userns                let the jail make user namespaces, as the sandboxes of browsers do;
+                          --rol, --hide and bwrap's own process are then not safe from it
   --cap-add=CAP           a capability for the jail, over its own namespaces
   --bw=ARG                one more argument for bwrap, just before COMMAND
   --bwrap-bin=BIN         the bwrap to run
@@ -160,9 +161,10 @@ fn parse() -> Result<Options> {
             for word in words.filter(|word| !word.is_empty()) {
                 options.words.push(parse_option(OsStr::from_bytes(word))?);
             }
-        } else if name == "AJAIL_ENV_" {
-            return no(name, "names no variable");
         } else if let Some(inner) = name.as_bytes().strip_prefix(b"AJAIL_ENV_") {
+            if inner.is_empty() || !inner.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+                return no(name, "names no variable");
+            }
             options.env.push((OsStr::from_bytes(inner).into(), value));
         }
     }
@@ -234,7 +236,8 @@ fn look(options: &Options) -> Result<Host> {
     let bin = options.value("--bwrap-bin", "bwrap");
     let path = env::var_os("PATH").unwrap_or_default();
     // Not from where a jail could have put one: what is relative, or below this directory.
-    let safe = |dir: &PathBuf| dir.is_absolute() && !dir.starts_with(&cwd);
+    let below = |dir: &PathBuf| dir.starts_with(&cwd) && cwd != Path::new("/");
+    let safe = |dir: &PathBuf| dir.is_absolute() && !below(dir);
     let mut bins = env::split_paths(&path).filter(safe).map(|dir| dir.join(bin));
     let Some(bwrap) = bins.find(|bin| bin.is_file()) else {
         return no(bin, "not on the PATH: install bubblewrap 0.12 or newer, or run mkbwrap.sh");
@@ -313,6 +316,19 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         let under = |top: &Path| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| top.join(p));
         guard(host, *kind, &under(seen), &dst)?;
         let seen = mount(*kind, &under(seen), &dst)?;
+        // In a writable place the jail could rename a directory on the way and put another there.
+        // It cannot rename a mount.
+        let cover = mounts.iter().rfind(|mount| dst.starts_with(&mount.dst));
+        if let Some(cover) = cover.filter(|cover| cover.kind == RW && *kind != RW) {
+            let (from, to) = (cover.src.clone(), cover.dst.clone());
+            let way: Vec<_> = dst.ancestors().skip(1).take_while(|dir| *dir != to).collect();
+            for dir in way.into_iter().rev() {
+                let src = spelled(&from, dir.strip_prefix(&to).unwrap_or(dir));
+                if src.is_dir() {
+                    mounts.push(mount(RW, &src, dir)?);
+                }
+            }
+        }
         mounts.push(Mount { src: spelled(&under(workspace), ""), ..seen });
     }
     if options.has("--clone") {
@@ -440,7 +456,7 @@ fn workspace(options: &Options, host: &Host) -> Result<PathBuf> {
             Err(_) => clone = place().unwrap_or_default(),
         }
     }
-    let _ = fs::remove_dir_all(&new);
+    let _ = fs::remove_dir_all(&new).and_then(|()| fs::remove_dir(&host.clones));
     made.map(|()| clone)
 }
 
@@ -513,6 +529,9 @@ fn argv(options: &Options, host: &Host, mounts: &[Mount]) -> Vec<OsString> {
         if dst == Path::new("/") {
             // Fresh ones, over the root fs and below all that may be mounted in them.
             put("--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run", &[]);
+            // Process 1 is bwrap: not to be written to, nor its program, a file of the host's. (But
+            // with anything over /proc a user namespace could not mount one of its own.)
+            put(if options.has("--userns") { "" } else { "--tmpfs /proc/1" }, &[]);
             // Real root owns the host's settings in there, and needs no capability to write them.
             put(if own_uid() == 0 { "--remount-ro /proc" } else { "" }, &[]);
         }
@@ -606,7 +625,7 @@ fn cut_ties() -> Result<bool> {
             return no("close_range", io::Error::last_os_error());
         }
         // keyctl: the kernel looks for keys in the session keyring on its own account, too.
-        syscall(ABIS[0].2 as c_long + 2, 1 as c_long, ZERO);
+        syscall(ABIS[0][2] as c_long + 2, 1 as c_long, ZERO);
         // Landlock, which asks for no_new_privs: no abstract socket, such as an X server's, and
         // no signal to the process group that the jail shares with the caller's script.
         prctl(38, 1 as c_long, ZERO, ZERO, ZERO);
@@ -615,35 +634,42 @@ fn cut_ties() -> Result<bool> {
     }
 }
 
-/// Of each ABI of the processor: its name for the kernel, and its numbers of ioctl and add_key,
-/// which request_key and keyctl follow.
+/// Of each ABI of the processor: its name for the kernel, and its numbers of ioctl, of add_key
+/// (which request_key and keyctl follow), of ptrace and of process_vm_writev.
 #[cfg(target_arch = "x86_64")]
-const ABIS: [(u32, u32, u32); 2] = [(0xc000_003e, 16, 248), (0x4000_0003, 54, 286)];
+const ABIS: [[u32; 5]; 2] = [[0xc000_003e, 16, 248, 101, 311], [0x4000_0003, 54, 286, 26, 348]];
 #[cfg(target_arch = "aarch64")]
-const ABIS: [(u32, u32, u32); 2] = [(0xc000_00b7, 29, 217), (0x4000_0028, 54, 309)];
+const ABIS: [[u32; 5]; 2] = [[0xc000_00b7, 29, 217, 117, 271], [0x4000_0028, 54, 309, 26, 377]];
 
-/// The system call filter, for two things that are not in any namespace. ioctl may not type into
-/// the caller's terminal (TIOCSTI, TIOCLINUX): --new-session would stop that as well, and job
-/// control with it. And a key of the caller's may not be asked for: a new session keyring alone
-/// leaves the user's, which whoever knows its number can link to his own.
+/// The system call filter, for what is not in any namespace. ioctl may not type into the caller's
+/// terminal (TIOCSTI, TIOCLINUX): --new-session would stop that as well, and job control with it.
+/// No key of the caller's may be asked for: a new session keyring alone leaves the user's, which
+/// whoever sees its number can link to his own. And process 1, which is bwrap, may not be taken
+/// over: it ends the jail when ajail ends, and its program is a file of the host's.
 fn filter() -> Vec<u8> {
     const LOAD: u16 = 0x20;
     const EQ: u16 = 0x15;
     const GE: u16 = 0x35;
     const RET: u16 = 0x06;
     let mut rules: Vec<(u16, u8, u8, u32)> = vec![];
-    for (abi, ioctl, add_key) in ABIS {
+    for [abi, ioctl, add_key, ptrace, vm_write] in ABIS {
         rules.extend([
             (LOAD, 0, 0, 4), // the ABI: with another come other numbers
-            (EQ, 0, 10, abi),
+            (EQ, 0, 16, abi),
             (LOAD, 0, 0, 0), // the number of the call
-            (EQ, 3, 0, ioctl),
-            (GE, 6, 0, 0x4000_0000), // x32's, an ABI inside x86_64's
-            (GE, 4, 0, add_key + 3),
-            (GE, 4, 3, add_key),
+            (EQ, 5, 0, ioctl),
+            (EQ, 7, 0, ptrace),
+            (EQ, 8, 0, vm_write),
+            (GE, 10, 0, 0x4000_0000), // x32's, an ABI inside x86_64's
+            (GE, 8, 0, add_key + 3),
+            (GE, 8, 7, add_key),
             (LOAD, 0, 0, 24), // ioctl's request, of which the kernel takes the low half
-            (EQ, 2, 0, 0x5412), // TIOCSTI
-            (EQ, 1, 0, 0x541c), // TIOCLINUX
+            (EQ, 6, 0, 0x5412), // TIOCSTI
+            (EQ, 5, 4, 0x541c), // TIOCLINUX
+            (LOAD, 0, 0, 24), // ptrace's process
+            (EQ, 3, 2, 1),
+            (LOAD, 0, 0, 16), // process_vm_writev's
+            (EQ, 1, 0, 1),
             (RET, 0, 0, 0x7fff_0000), // allow
             (RET, 0, 0, 0x0005_0001), // EPERM
         ]);

@@ -252,7 +252,7 @@ USER=me"
 C
 claim 'the caller'\''s environment is not that of process 1 either' <<'C'
 export SECRET=hunter2
-hasnt "$(jail sh -c 'echo ran; cat /proc/1/environ' | tr '\0' '\n')" hunter2
+hasnt "$(jail --userns sh -c 'echo ran; cat /proc/1/environ' | tr '\0' '\n')" hunter2
 has "$(plain --clearenv /bin/cat /proc/1/environ | tr '\0' '\n')" hunter2
 C
 claim '--ro is a temporary overlay, and the command line takes back what AJAIL_ARGS says' <<'C'
@@ -344,6 +344,7 @@ claim '--fs without its value says --fs=' <<'C'
 refused '--fs=' --fs alpine; refused '--no-net' --no-net=1; refused 'no such option' --bogus; refused 'no such option' -x
 refused --ro --ro= true; refused --mount= --mount=a true; refused --mount= --mount=a,/b,c true; refused --mount= --mount=,/b
 AJAIL_ARGS=sh refused 'no such option' true; AJAIL_ENV_=x refused 'names no variable' true
+r=0; env 'AJAIL_ENV_X$(id)=1' ajail true 2>../err || r=$?; is $r 125
 C
 claim 'a root fs that does not exist is refused with a list of those that do' <<'C'
 refused 'there are' --fs=nope; HOME=$P refused mkalpine.sh true
@@ -366,6 +367,11 @@ for o in --rw=a --ro=a --rol=a --hide=a --rw=a/s --mount=a,/m,rw --rw="$P/a"; do
 refused "$(realpath ../out)" --rw=a true
 mkdir b; is "$(jail --rw=a/../b pwd)" "$P"
 is "$(plain --bind "$P/a" "$P/b" cat b/s)" s
+C
+claim 'what is locked or hidden below a writable directory is not undone by renaming that directory' <<'C'
+mkdir -p a/b/.git c; echo s >c/.env
+denied 'busy' --rol=a/b/.git 'mv a x'; denied 'busy' --rol=a/b/.git 'mv a/b x'; denied 'busy' --hide=c/.env 'mv c x'
+jail --rol=a/b/.git touch a/b/kept; [ -e a/b/kept ]
 C
 claim 'a path of --fs-edit and --home-edit stays inside the root fs' <<'C'
 jail --fs=own --fs-edit ln -sfn "$P" /etc/door; jail --fs=own --home-edit ln -sfn "$P" /root/door
@@ -447,6 +453,22 @@ if [ "$(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null)" != 0 ]; then
 	has "$(script -qec "bwrap --unshare-all --overlay-src $FS/default --tmp-overlay / --dev /dev --proc /proc --bind $P $P perl $P/t.pl" /dev/null </dev/null)" typed
 fi
 out=$(script -qec 'ajail --quiet sh -ic "sleep 0 & fg; echo done"' /dev/null </dev/null) || :; has "$out" done; hasnt "$out" 'job control'
+C
+claim 'process 1, which is bwrap, cannot be taken over: not by ptrace, not by its memory, not by its program' <<'C'
+perl_in_fs
+case $(uname -m) in x86_64) n="101 311" ;; *) n="117 271" ;; esac
+cat >t.pl <<'X'
+$| = 1; print "ran\n"; my ($ptrace, $write) = @ARGV; my $b = "x"; my $v = pack("PQ", $b, 1); my $r = pack("QQ", 4096, 1);
+print "ptrace: ", (syscall($ptrace, 0x4206, 1, 0, 0) < 0 ? "$!" : "worked"), "\n";
+print "write: ", (syscall($write, 1, $v, 1, $r, 1, 0) < 0 ? "$!" : "worked"), "\n";
+print "$_: ", (open(my $f, "<", "/proc/1/$_") ? "worked" : "$!"), "\n" for "mem", "exe", "environ";
+X
+# shellcheck disable=SC2086  # two words
+was=$(plain perl t.pl $n); has "$was" 'ptrace: worked'; has "$was" 'write: Bad address'; has "$was" 'exe: worked'
+# shellcheck disable=SC2086
+now=$(jail perl t.pl $n); has "$now" 'ptrace: Operation not permitted'; has "$now" 'write: Operation not permitted'
+has "$now" 'mem: No such file'; has "$now" 'exe: No such file'; has "$now" 'environ: No such file'
+is "$(jail --userns sh -c 'cat /proc/1/environ | wc -c')" 0
 C
 claim 'killing ajail ends every process of the jail' <<'C'
 long=9$RANDOM$RANDOM
