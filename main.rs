@@ -317,17 +317,21 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         guard(host, *kind, &under(seen), &dst)?;
         let seen = mount(*kind, &under(seen), &dst)?;
         // In a writable place the jail could rename a directory on the way and put another there.
-        // It cannot rename a mount.
-        let cover = mounts.iter().rfind(|mount| dst.starts_with(&mount.dst));
-        if let Some(cover) = cover.filter(|cover| cover.kind == RW && *kind != RW) {
-            let (from, to) = (cover.src.clone(), cover.dst.clone());
-            let way: Vec<_> = dst.ancestors().skip(1).take_while(|dir| *dir != to).collect();
-            for dir in way.into_iter().rev() {
+        // It cannot rename a mount. (Right above what covers it, so that no other is covered.)
+        let mut top = dst.clone();
+        let over = |mount: &Mount, top: &Path| top != mount.dst && top.starts_with(&mount.dst);
+        while let Some(at) = mounts.iter().rposition(|mount| over(mount, &top)) {
+            if *kind == RW || mounts[at].kind != RW {
+                break;
+            }
+            let (from, to) = (mounts[at].src.clone(), mounts[at].dst.clone());
+            for dir in top.ancestors().skip(1).take_while(|dir| *dir != to) {
                 let src = spelled(&from, dir.strip_prefix(&to).unwrap_or(dir));
                 if src.is_dir() {
-                    mounts.push(mount(RW, &src, dir)?);
+                    mounts.insert(at + 1, mount(RW, &src, dir)?);
                 }
             }
+            top = to;
         }
         mounts.push(Mount { src: spelled(&under(workspace), ""), ..seen });
     }

@@ -372,6 +372,9 @@ claim 'what is locked or hidden below a writable directory is not undone by rena
 mkdir -p a/b/.git c; echo s >c/.env
 denied 'busy' --rol=a/b/.git 'mv a x'; denied 'busy' --rol=a/b/.git 'mv a/b x'; denied 'busy' --hide=c/.env 'mv c x'
 jail --rol=a/b/.git touch a/b/kept; [ -e a/b/kept ]
+mkdir c/d c/e; echo s >c/d/s
+is "$(jail --rw=c/d --hide=c/d/s --rol=c/e sh -c 'cat c/d/s; echo ok')" ok
+denied 'busy' --rw=c/d --hide=c/d/s --rol=c/e 'mv c x'; denied 'busy' --rw=c/d --hide=c/d/s 'mv c x'
 C
 claim 'a path of --fs-edit and --home-edit stays inside the root fs' <<'C'
 jail --fs=own --fs-edit ln -sfn "$P" /etc/door; jail --fs=own --home-edit ln -sfn "$P" /root/door
