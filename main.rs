@@ -13,6 +13,9 @@
 //!   and refs of the repository;
 //! - servers on localhost and your network while it is shared (use --no-net), Unix sockets in
 //!   what you mount, and what you give it on descriptors 0 to 2, which it may reopen;
+//! - with --userns, what undoes --rol and --hide in a writable directory, or takes over bwrap's
+//!   process in the jail and so outlives ajail; before Linux 6.12, abstract sockets and signals
+//!   to the caller's process group;
 //! - flaws of the kernel, and programs that fill the memory behind overlays and copies;
 //! - a jail that is running from swapping a directory for a symlink between ajail's look at a
 //!   path and bwrap's, while you start another in the same tree.
