@@ -2,35 +2,26 @@
 //!
 //! It promises that the program sees a root file system (root fs) of its own, the current
 //! directory and what you name, but no other file, process, variable, descriptor, key or abstract
-//! socket of yours; that it has no privilege, even where root calls it; that what it writes is
-//! gone afterwards, except where the status output says "kept"; that nothing of it outlives ajail.
+//! socket of yours; has no privilege, even where root calls it; leaves nothing but what the status
+//! calls "kept"; ends when ajail does. It trusts the kernel, bwrap and the root fs as it stands.
 //!
-//! It trusts the kernel, bwrap, the root fs as it was made and edited, and its caller.
-//!
-//! It does not stop
-//! - what the program leaves in a writable directory and you run later: a Makefile, .envrc,
-//!   .git/hooks (use --ro, --rol=.git or --clone); with --clone it can still damage the objects
-//!   and refs of the repository;
-//! - servers on localhost and your network while it is shared (use --no-net), Unix sockets in
-//!   what you mount, and what you give it on descriptors 0 to 2, which it may reopen;
-//! - with --userns, what undoes --rol and --hide in a writable directory, or takes over bwrap's
-//!   process in the jail and so outlives ajail; before Linux 6.12, abstract sockets and signals
-//!   to the caller's process group;
-//! - flaws of the kernel, and programs that fill the memory behind overlays and copies;
-//! - a jail that is running from swapping a directory for a symlink between ajail's look at a
-//!   path and bwrap's, while you start another in the same tree.
+//! It does not stop what is left in a writable directory and you run later, as a Makefile or
+//! .git/hooks (use --ro, --rol=.git or --clone, which still risks objects and refs); servers on
+//! localhost and your network (use --no-net); Unix sockets in what you mount; reopening what you
+//! give as descriptors 0 to 2; flaws of the kernel; filling memory through overlays and copies; a
+//! running jail that swaps a path for a symlink or a FIFO between ajail's look and bwrap's, while
+//! you start another in the same tree. With --userns, nor undoing --rol and --hide, nor taking over
+//! bwrap's process and outliving ajail. Before Linux 6.12, nor the host's abstract sockets and
+//! signals to the caller's process group.
 
-use std::env;
-use std::ffi::{OsStr, OsString, c_char, c_int, c_long, c_uint};
-use std::fmt::Display;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
+use std::ffi::{OsStr, OsString, c_long};
+use std::fs::{self, File};
+use std::io::{self, Seek, Write};
+use std::os::fd::{FromRawFd, IntoRawFd};
+use std::os::unix::{ffi::OsStrExt, fs::MetadataExt, process::CommandExt};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command, Stdio};
+use std::{env, fmt::Display, iter};
 
 const USAGE: &str = "\
 usage: ajail [OPTION]... [--] [COMMAND [ARG]...]
@@ -47,12 +38,10 @@ overlay; of the host it sees the current directory and what the options name.
   --hide[=PATH]           empty; what is written there vanishes
   --dev=DEV               a device of the host, as --dev=/dev/kvm
   --mount=SRC,DST[,KIND]  SRC at DST; KIND is ro (if there is none), rol, rw, hide or dev
-  --clone[=NAME]          instead of the current directory, a clone of the git repository there:
-                          a new one, or the one of that name
+  --clone[=NAME]          a clone of this repository instead: a new one in ~/.ajail/clone/, or NAME
   --no-net                no network
   --net                   the host's network (the default)
-  --userns                let the jail make user namespaces, as the sandboxes of browsers do;
-                          --rol, --hide and bwrap's own process are then not safe from it
+  --userns                let the jail make user namespaces, which weakens --rol and --hide
   --cap-add=CAP           a capability for the jail, over its own namespaces
   --bw=ARG                one more argument for bwrap, just before COMMAND
   --bwrap-bin=BIN         the bwrap to run
@@ -61,629 +50,428 @@ overlay; of the host it sees the current directory and what the options name.
   --help                  print this (as -h does)
   --version               print the version
 
-Of --rw, --ro, --rol and --hide without PATH the last one counts. Those with PATH, --dev and
---mount apply in the order given: --ro=a --rw=a/b keeps what changes in a/b only.
-
-Environment:
-  AJAIL_ARGS              options, separated by ';', taken before those of the command line
-  AJAIL_ENV_NAME          given to the jail as NAME; of the others it gets TERM only
-
-Files: ~/.ajail/fs/NAME, root file systems; ~/.ajail/clone/REPOSITORY/NAME, clones
-Exit status: COMMAND's, or 128+n if signal n ended it; 125 if ajail refuses; 1 if bwrap fails,
-as it does where COMMAND does not exist.
-
-Examples:
-  ajail --ro --no-net make test        a build that can neither change nor send anything
-  ajail --rol=.git --hide=.env sh      a shell that works here, but not on .git or .env
-  ajail --fs-edit apk add nodejs       a package to stay in the root fs
+Options apply in order, later ones over earlier: --ro=a --rw=a/b keeps what changes in a/b only.
+Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line
+             AJAIL_ENV_NAME  given to the jail as NAME; of the others it gets TERM only
+Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails; 125 if ajail refuses
+Examples:    ajail --ro --no-net make test    a build that can neither change nor send anything
+             ajail --rol=.git --hide=.env sh  a shell that works here, but not on .git or .env
+             ajail --fs-edit apk add nodejs   a package to stay in the root fs
 ";
 
-type Result<T> = std::result::Result<T, String>;
-
 fn main() {
-    if let Err(refusal) = run() {
-        // Not eprintln!, which panics where standard error takes nothing.
-        let _ = writeln!(io::stderr(), "ajail: {refusal}");
-        process::exit(125);
-    }
+    let done = run().and_then(|it| io::stdout().write_all(it.as_bytes()).map_err(no("output")));
+    let Err(refusal) = done else { return };
+    // Not eprintln!, which panics where standard error takes nothing.
+    let _ = writeln!(io::stderr(), "ajail: {refusal}");
+    process::exit(125);
 }
 
-fn run() -> Result<()> {
+/// Becomes bwrap, unless there is only something to print.
+fn run() -> Result<String, String> {
     let options = parse()?;
-    if options.has("--help") {
-        return print(USAGE);
-    } else if options.has("--version") {
-        return print(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"));
+    if last(&options, "--help").is_some() {
+        return Ok(USAGE.into());
+    } else if last(&options, "--version").is_some() {
+        return Ok(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n").into());
     }
-    let scoped = cut_ties()?;
     let host = look(&options)?;
     let workspace = workspace(&options, &host)?;
+    let scoped = cut_ties()?;
     let mounts = mounts(&options, &host, &workspace)?;
-    if !options.has("--quiet") {
+    if last(&options, "--quiet").is_none() {
         let _ = io::stderr().write_all(status(&options, &mounts, scoped).as_bytes());
     }
-    if options.has("--dry-run") {
-        return print(&dry_run(&options, &host, &mounts));
+    if last(&options, "--dry-run").is_some() {
+        return Ok(dry_run(&options, &host, &mounts));
     }
-    let (mut bwrap, _open) = bwrap(&options, &host, &mounts)?;
-    no(&host.bwrap, bwrap.exec())
-}
-
-fn print(text: &str) -> Result<()> {
-    io::stdout().write_all(text.as_bytes()).or_else(|e| no("standard output", e))
+    Err(no(&host.bwrap)(bwrap(&options, &host, &mounts)?.exec()))
 }
 
 /// What every refusal looks like: WHAT, on one line whatever it holds, and WHY.
-fn no<T>(what: impl AsRef<OsStr>, why: impl Display) -> Result<T> {
-    Err(format!("{}: {why}", quoted(what)))
+fn no<W: Display>(what: impl AsRef<OsStr>) -> impl FnOnce(W) -> String {
+    move |why| format!("{}: {why}", quoted(what))
+}
+
+fn must(fine: bool, what: impl AsRef<OsStr>, why: impl Display) -> Result<(), String> {
+    if fine { Ok(()) } else { Err(no(what)(why)) }
 }
 
 /// A word as a shell reads it, with nothing in it that a terminal would act on.
 fn quoted(word: impl AsRef<OsStr>) -> String {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._-+=,:@%".contains(b);
-    let octal = |b| if plain(b) { char::from(*b).into() } else { format!("\\{b:03o}") };
-    let bytes = word.as_ref().as_bytes();
-    match word.as_ref().to_str() {
-        Some(text) if !text.is_empty() && bytes.iter().all(plain) => text.into(),
-        Some(text) if !text.contains(char::is_control) => {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        }
-        _ => format!("$'{}'", bytes.iter().map(octal).collect::<String>()),
-    }
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=,:@%".contains(c);
+    let text = word.as_ref().to_str().filter(|it| !it.is_empty() && it.chars().all(plain));
+    text.map_or_else(|| format!("$'{}'", word.as_ref().as_bytes().escape_ascii()), String::from)
 }
 
 // ---- 1. Words become options. USAGE is the grammar; nothing here looks at a file system.
-
 struct Options {
-    words: Vec<(&'static str, Option<OsString>)>, // AJAIL_ARGS's, then the command line's
-    env: Vec<(OsString, OsString)>,
+    words: Vec<(&'static str, OsString)>, // AJAIL_ARGS's, then the command line's; "" is no value
+    net: bool,
+    env: Vec<OsString>, // a --setenv NAME VALUE for each that AJAIL_ENV_ passes
     command: Vec<OsString>,
 }
 
-impl Options {
-    fn has(&self, name: &str) -> bool {
-        self.words.iter().any(|(word, _)| *word == name)
-    }
-
-    fn value<'a>(&'a self, name: &str, default: &'a str) -> &'a OsStr {
-        let last = self.words.iter().rfind(|(word, _)| *word == name);
-        last.and_then(|(_, value)| value.as_deref()).unwrap_or(default.as_ref())
-    }
-
-    fn net(&self) -> bool {
-        let last = self.words.iter().rfind(|(word, _)| word.ends_with("net"));
-        last.is_none_or(|(word, _)| *word == "--net")
-    }
+fn last<'a>(options: &'a Options, name: &str) -> Option<&'a OsStr> {
+    options.words.iter().rfind(|(word, _)| *word == name).map(|(_, value)| &**value)
 }
 
-fn parse() -> Result<Options> {
-    let mut options = Options { words: vec![], env: vec![], command: vec![] };
-    for (name, value) in env::vars_os() {
-        if name == "AJAIL_ARGS" {
-            let words = value.as_bytes().split(|b| *b == b';').map(<[u8]>::trim_ascii);
-            for word in words.filter(|word| !word.is_empty()) {
-                options.words.push(parse_option(OsStr::from_bytes(word))?);
-            }
-        } else if let Some(inner) = name.as_bytes().strip_prefix(b"AJAIL_ENV_") {
-            if inner.is_empty() || !inner.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
-                return no(name, "names no variable");
-            }
-            options.env.push((OsStr::from_bytes(inner).into(), value));
-        }
-    }
+fn parse() -> Result<Options, String> {
+    let args = env::var_os("AJAIL_ARGS").unwrap_or_default();
+    let args = args.as_bytes().split(|b| *b == b';').map(<[u8]>::trim_ascii);
+    let args = args.filter(|word| !word.is_empty()).map(|word| OsStr::from_bytes(word).into());
     let mut argv = env::args_os().skip(1).peekable();
-    while let Some(word) = argv.next_if(|word| word.as_bytes().starts_with(b"-")) {
-        if word == "--" {
-            break;
-        }
-        options.words.push(parse_option(&word)?);
+    let dashed = iter::from_fn(|| argv.next_if(|word| word.as_bytes().starts_with(b"-")));
+    let words = args.chain(dashed.take_while(|word| word != "--")).map(parse_option);
+    let words = words.collect::<Result<Vec<_>, _>>()?;
+    let net = words.iter().rfind(|it| it.0.ends_with("net")).is_none_or(|it| it.0 == "--net");
+    let command: Vec<OsString> = argv.collect();
+    let command = if command.is_empty() { vec!["sh".into()] } else { command };
+    let mut env = vec![];
+    for (name, value) in env::vars_os() {
+        let Some(inner) = name.as_bytes().strip_prefix(b"AJAIL_ENV_") else { continue };
+        let fine = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+        must(!inner.is_empty() && inner.iter().all(fine), &name, "names no variable")?;
+        env.extend(["--setenv".into(), OsStr::from_bytes(inner).into(), value]);
     }
-    options.command = argv.collect();
-    if options.command.is_empty() {
-        options.command.push("sh".into());
-    }
-    Ok(options)
+    Ok(Options { words, net, env, command })
 }
 
-fn parse_option(word: &OsStr) -> Result<(&'static str, Option<OsString>)> {
+fn parse_option(word: OsString) -> Result<(&'static str, OsString), String> {
     let mut parts = word.as_bytes().splitn(2, |b| *b == b'=').map(OsStr::from_bytes);
     let name = parts.next().filter(|name| *name != "-h").unwrap_or("--help".as_ref());
     let value = parts.next();
-    for line in USAGE.lines().filter(|line| line.starts_with("  --")) {
-        let spelled = line.split_whitespace().next().unwrap_or_default();
-        let (known, shape) = spelled.split_at(spelled.find(['=', '[']).unwrap_or(spelled.len()));
-        let fits = match value {
-            None => !shape.starts_with('='),
-            Some(value) => !shape.is_empty() && !value.is_empty(),
-        };
-        if name == known && fits {
-            return Ok((known, value.map(OsStr::to_os_string)));
-        } else if name == known {
-            return no(word, format!("write it as {spelled}"));
-        }
-    }
-    no(word, "no such option, see ajail --help")
+    let shown = USAGE.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let cut = |shown: &'static str| shown.split_at(shown.find(['=', '[']).unwrap_or(shown.len()));
+    let known = shown.map(cut).find(|(known, _)| name == *known);
+    let (known, shape) = known.ok_or_else(|| no(&word)("no such option, see ajail --help"))?;
+    let fits = value.map_or(!shape.starts_with('='), |it| !shape.is_empty() && !it.is_empty());
+    must(fits, &word, format!("write it as {known}{shape}"))?;
+    Ok((known, value.unwrap_or_default().into()))
 }
 
 // ---- 2. Options become mounts, each checked against the host. Nothing here changes it.
-
 struct Host {
+    uid: u32,
     cwd: PathBuf,
-    root: PathBuf,       // the root fs in use
-    clones: PathBuf,     // where the clones of the current directory lie
-    bwrap: PathBuf,      // the program
+    ajail: PathBuf, // ~/.ajail
+    root: PathBuf,  // the root fs in use
+    bwrap: PathBuf,
     floor: Vec<PathBuf>, // what the next jail stands on
 }
 
-fn look(options: &Options) -> Result<Host> {
-    let cwd = env::current_dir().or_else(|e| no("the current directory", e))?;
-    let home = PathBuf::from(env::var_os("HOME").unwrap_or_default());
-    if !home.is_absolute() {
-        return no("HOME", "must be set to your home directory, where ~/.ajail is");
-    }
-    let all = home.join(".ajail/fs");
-    let name = all.join(options.value("--fs", "default"));
-    let Some(root) = name.canonicalize().ok().filter(|root| root.is_dir()) else {
-        let names = fs::read_dir(&all).into_iter().flatten().flatten();
-        let names: Vec<_> = names.map(|entry| quoted(entry.file_name())).collect();
-        let way_out = match names.is_empty() {
-            true => "make one with mkalpine.sh or mkdeb.sh".into(),
-            false => format!("there are {}", names.join(", ")),
-        };
-        return no(name, format!("no such root fs: {way_out}"));
+fn look(options: &Options) -> Result<Host, String> {
+    let uid = fs::metadata("/proc/self").map_err(no("/proc"))?.uid();
+    let cwd = env::current_dir().map_err(no("the current directory"))?;
+    let ajail = PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".ajail");
+    must(ajail.is_absolute(), "HOME", "must be set to your home directory, where ~/.ajail is")?;
+    let all = ajail.join("fs");
+    let name = all.join(last(options, "--fs").unwrap_or("default".as_ref()));
+    // One of another user is of no use: an overlay cannot copy up what the jail cannot own.
+    let own = |root: &PathBuf| root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == uid);
+    let Some(root) = name.canonicalize().ok().filter(own) else {
+        let there = fs::read_dir(&all).into_iter().flatten().flatten();
+        let there = there.map(|entry| quoted(entry.file_name()) + " ").collect::<String>();
+        return Err(no(name)(format!("none of yours; there are {there}(mkalpine.sh makes one)")));
     };
-    // An overlay cannot copy up what belongs to a user that the jail does not have.
-    if fs::metadata(&root).is_ok_and(|root| root.uid() != own_uid()) {
-        return no(root, "belongs to another user: make one of your own");
-    }
-    let bin = options.value("--bwrap-bin", "bwrap");
+    // Not a bwrap that a jail could have put there: relative, or below this directory.
+    let safe = |it: &PathBuf| it.is_absolute() && !(it.starts_with(&cwd) && cwd != Path::new("/"));
+    let bin = last(options, "--bwrap-bin").unwrap_or("bwrap".as_ref());
     let path = env::var_os("PATH").unwrap_or_default();
-    // Not from where a jail could have put one: what is relative, or below this directory.
-    let below = |dir: &PathBuf| dir.starts_with(&cwd) && cwd != Path::new("/");
-    let safe = |dir: &PathBuf| dir.is_absolute() && !below(dir);
-    let mut bins = env::split_paths(&path).filter(safe).map(|dir| dir.join(bin));
-    let Some(bwrap) = bins.find(|bin| bin.is_file()) else {
-        return no(bin, "not on the PATH: install bubblewrap 0.12 or newer, or run mkbwrap.sh");
-    };
-    // One directory a repository, its path with + for /, escaped so that no two are alike.
-    let letter = |b: &u8| match b {
-        b'/' => b"+".to_vec(),
-        b'+' | b'%' => format!("%{b:02X}").into_bytes(),
-        _ => vec![*b],
-    };
-    let repository = cwd.as_os_str().as_bytes()[1..].iter().flat_map(letter).collect();
-    let clones = home.join(".ajail/clone");
-    let clones = clones.canonicalize().unwrap_or(clones).join(OsString::from_vec(repository));
-    let mut floor = vec![all, root.clone(), bwrap.clone()];
-    floor.extend([&floor[0], &bwrap].map(|path| path.canonicalize().unwrap_or_default()));
-    Ok(Host { cwd, root, clones, bwrap, floor })
-}
-
-/// How the jail sees a place: as options name it, as bwrap does, and in the status's words.
-#[derive(Clone, Copy, PartialEq)]
-struct Kind(&'static str, &'static str, &'static str);
-const RW: Kind = Kind("rw", "--bind", "writable, changes are kept");
-const RO: Kind = Kind("ro", "--tmp-overlay", "temporary overlay, changes vanish");
-const ROL: Kind = Kind("rol", "--ro-bind", "read-only");
-const HIDE: Kind = Kind("hide", "--tmpfs", "empty, changes vanish");
-const DEV: Kind = Kind("dev", "--dev-bind", "device of the host");
-
-fn kind(name: &str) -> Option<Kind> {
-    [RW, RO, ROL, HIDE, DEV].into_iter().find(|kind| kind.0 == name)
-}
-
-fn own_uid() -> u32 {
-    fs::metadata("/proc/self").map_or(0, |own| own.uid())
+    let bwrap = env::split_paths(&path).filter(safe).map(|it| it.join(bin)).find(|it| it.is_file());
+    let bwrap = bwrap.ok_or_else(|| no(bin)("not on PATH outside of here: get bubblewrap 0.12"))?;
+    let both = |path: &PathBuf| [path.clone(), path.canonicalize().unwrap_or_default()];
+    let floor = [&all, &name, &bwrap].into_iter().flat_map(both).collect();
+    Ok(Host { uid, cwd, ajail: ajail.canonicalize().unwrap_or(ajail), root, bwrap, floor })
 }
 
 struct Mount {
-    kind: Kind,
     src: PathBuf,
     dst: PathBuf,
-    copy: Option<(File, u32)>, // what a file reads as under RO and HIDE, and its mode
+    flags: String,       // for bwrap
+    words: &'static str, // for the status
 }
 
 /// WORKSPACE is what is mounted at the current directory: itself or its clone.
-fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>> {
-    let mut mounts = vec![Mount { kind: RO, src: host.root.clone(), dst: "/".into(), copy: None }];
-    let mut places = vec![(RW, host.cwd.as_os_str(), host.cwd.as_os_str())];
+fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>, String> {
+    let mut mounts = vec![mount("ro", &host.root, Path::new("/"))?];
+    let mut places = vec![("rw", host.cwd.as_os_str(), host.cwd.as_os_str())];
     for (name, value) in &options.words {
-        match (*name, value.as_deref(), kind(&name[2..])) {
-            (_, None, Some(kind)) => places[0].0 = kind,
-            (_, Some(path), Some(kind)) => places.push((kind, path, path)),
-            ("--mount", Some(value), _) => places.push(parse_mount(value)?),
-            ("--fs-edit" | "--home-edit", dir, _) => {
-                let base = host.root.join(if *name == "--home-edit" { "root" } else { "" });
-                let dir = dir.unwrap_or_default().as_bytes();
-                let src = spelled(&base, OsStr::from_bytes(dir.strip_prefix(b"/").unwrap_or(dir)));
-                if !src.starts_with(&base) {
-                    return no(src, format!("not in {}", quoted(base)));
-                }
-                let dst = Path::new("/").join(src.strip_prefix(&host.root).unwrap_or(&src));
+        match *name {
+            "--mount" => places.push(parse_mount(value)?),
+            "--fs-edit" | "--home-edit" => {
+                let dst = spelled(if *name == "--fs-edit" { "/" } else { "/root" }, value);
+                let src = host.root.join(dst.strip_prefix("/").unwrap_or(&dst));
                 mounts.retain(|mount| !mount.dst.starts_with(&dst));
-                mounts.push(mount(RW, &src, &dst)?);
+                mounts.push(mount("rw", &src, &dst)?);
             }
+            "--rw" | "--ro" | "--rol" | "--hide" if value.is_empty() => places[0].0 = &name[2..],
+            "--rw" | "--ro" | "--rol" | "--hide" => places.push((&name[2..], value, value)),
+            "--dev" => places.push(("dev", value, value)),
             _ => {}
         }
     }
-    if let (true, Ok(src)) = (options.net(), Path::new("/etc/resolv.conf").canonicalize()) {
+    if let (true, Ok(src)) = (options.net, Path::new("/etc/resolv.conf").canonicalize()) {
         // bwrap mounts on no symlink, as systemd-resolved's is: mount where that leads.
         let link = fs::read_link(host.root.join("etc/resolv.conf"));
-        let dst = spelled(Path::new("/etc"), link.unwrap_or("resolv.conf".into()));
-        mounts.push(Mount { kind: ROL, src, dst, copy: None });
+        let dst = spelled("/etc", link.unwrap_or("resolv.conf".into()));
+        mounts.push(mount("rol", &src, &dst)?);
     }
     // A dry run makes no clone: let the directory show what the clone would hold.
     let seen = if workspace.exists() { workspace } else { &host.cwd };
-    for (kind, src, dst) in &places {
+    for &(kind, src, dst) in &places {
         let (src, dst) = (spelled(&host.cwd, src), spelled(&host.cwd, dst));
-        let under = |top: &Path| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| top.join(p));
-        guard(host, *kind, &under(seen), &dst)?;
-        let seen = mount(*kind, &under(seen), &dst)?;
+        let under = |top| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| spelled(top, p));
+        guard(host, kind, &under(seen), &dst)?;
         // In a writable place the jail could rename a directory on the way and put another there.
         // It cannot rename a mount. (Right above what covers it, so that no other is covered.)
-        let mut top = dst.clone();
-        let over = |mount: &Mount, top: &Path| top != mount.dst && top.starts_with(&mount.dst);
-        while let Some(at) = mounts.iter().rposition(|mount| over(mount, &top)) {
-            if *kind == RW || mounts[at].kind != RW {
-                break;
+        for dir in dst.ancestors().skip(1).filter(|_| kind != "rw") {
+            let at = mounts.iter().rposition(|mount| dir.starts_with(&mount.dst)).unwrap_or(0);
+            let src = spelled(&mounts[at].src, dir.strip_prefix(&mounts[at].dst).unwrap_or(dir));
+            if mounts[at].flags == "--bind IT" && mounts[at].dst != dir && src.is_dir() {
+                mounts.insert(at + 1, mount("rw", &src, dir)?);
             }
-            let (from, to) = (mounts[at].src.clone(), mounts[at].dst.clone());
-            for dir in top.ancestors().skip(1).take_while(|dir| *dir != to) {
-                let src = spelled(&from, dir.strip_prefix(&to).unwrap_or(dir));
-                if src.is_dir() {
-                    mounts.insert(at + 1, mount(RW, &src, dir)?);
-                }
-            }
-            top = to;
         }
-        mounts.push(Mount { src: spelled(&under(workspace), ""), ..seen });
+        mounts.push(Mount { src: under(workspace), ..mount(kind, &under(seen), &dst)? });
     }
-    if options.has("--clone") {
+    if last(options, "--clone").is_some() {
         // Of the repository the jail writes only what a push needs, and reflogs for show: were
         // one a symlink of the jail's making, your next commit would write where it leads.
-        let git = host.cwd.join(".git");
+        let (git, kind) = (host.cwd.join(".git"), places[0].0);
         let refs = if git.join("reftable").exists() { "reftable" } else { "refs" };
-        let parts = [(ROL, ""), (places[0].0, "objects"), (places[0].0, refs), (RO, "logs")];
-        let log = git.join("logs").exists();
-        for (kind, part) in parts.into_iter().filter(|(_, part)| log || *part != "logs") {
-            mounts.push(mount(kind, &git.join(part), &Path::new(ORIGIN).join(part))?);
+        let parts = [("rol", ""), (kind, "objects"), (kind, refs), ("ro", "logs")];
+        for (kind, part) in parts.into_iter().filter(|it| git.join(it.1).exists()) {
+            mounts.push(mount(kind, &git.join(part), &spelled("/ajail/origin", part))?);
         }
     }
     Ok(mounts)
 }
 
-fn parse_mount(value: &OsStr) -> Result<(Kind, &OsStr, &OsStr)> {
-    let parts: Vec<_> = value.as_bytes().split(|b| *b == b',').map(OsStr::from_bytes).collect();
-    let kind = parts.get(2).map_or(Some(RO), |name| kind(name.to_str()?));
-    match (kind, &parts[..]) {
-        (Some(kind), [src, dst] | [src, dst, _]) if !src.is_empty() && !dst.is_empty() => {
-            Ok((kind, src, dst))
-        }
-        _ => no(value, "write it as --mount=SRC,DST or --mount=SRC,DST,KIND"),
+fn parse_mount(value: &OsStr) -> Result<(&'static str, &OsStr, &OsStr), String> {
+    let mut parts = value.as_bytes().splitn(3, |b| *b == b',').map(OsStr::from_bytes);
+    let (src, dst, name) = (parts.next(), parts.next(), parts.next().unwrap_or("ro".as_ref()));
+    let kind = ["rw", "ro", "rol", "hide", "dev"].into_iter().find(|kind| name == *kind);
+    match (kind, src, dst) {
+        (Some(kind), Some(s), Some(d)) if !s.is_empty() && !d.is_empty() => Ok((kind, s, d)),
+        _ => Err(no(value)("write it as --mount=SRC,DST or --mount=SRC,DST,KIND")),
     }
 }
 
 /// PATH made absolute from BASE, and . and .. resolved as they are spelled.
-fn spelled(base: &Path, path: impl AsRef<Path>) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for component in base.join(path).components() {
-        match component {
-            Component::ParentDir => drop(clean.pop()),
-            other => clean.push(other),
-        }
-    }
-    clean
+fn spelled(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
+    base.as_ref().join(path).components().fold(PathBuf::new(), |clean, part| match part {
+        Component::ParentDir => clean.parent().unwrap_or(&clean).into(),
+        part => clean.join(part),
+    })
 }
 
 /// What no caller may ask for, lest the next jail stand on what this one wrote.
-fn guard(host: &Host, kind: Kind, src: &Path, dst: &Path) -> Result<()> {
+fn guard(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<(), String> {
+    let own = dst == Path::new("/") || dst == Path::new("/dev") || dst.starts_with("/proc");
+    must(!own, dst, "the jail has its own: cd into a project, or mount it elsewhere")?;
     // By device and inode: a bind mount gives a directory a second path.
     let id = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
     let holds = |a: &Path, b: &Path| id(a).is_some() && b.ancestors().any(|dir| id(dir) == id(a));
-    if dst == Path::new("/") || dst == Path::new("/dev") || dst.starts_with("/proc") {
-        return no(dst, "the jail has its own: cd into a project, or mount it elsewhere");
-    }
-    let shaken = |floor: &&PathBuf| holds(src, floor) || holds(floor, src);
-    if let Some(floor) = host.floor.iter().find(shaken).filter(|_| kind == RW || kind == DEV) {
-        let why = format!("not writable beside {}: cd into a project, or use --ro", quoted(floor));
-        return no(src, why);
-    }
-    Ok(())
+    let safe = |floor: &PathBuf| !holds(src, floor) && !holds(floor, src);
+    let safe = !["rw", "dev"].contains(&kind) || host.floor.iter().all(safe);
+    must(safe, src, "writable, it could change the next jail: cd into a project, or use --ro")
 }
 
-fn mount(kind: Kind, src: &Path, dst: &Path) -> Result<Mount> {
+fn mount(kind: &str, src: &Path, dst: &Path) -> Result<Mount, String> {
     // The one rule for every path: a jail may have left a symlink wherever it could write.
-    match src.canonicalize() {
-        Ok(real) if real == src => {}
-        Ok(real) => return no(src, format!("a symlink leads to {}: name that", quoted(real))),
-        Err(e) => return no(src, e),
-    }
-    let meta = fs::metadata(src).or_else(|e| no(src, e))?;
-    let (dir, of) = (meta.is_dir(), meta.file_type());
-    let device = of.is_char_device() || of.is_block_device();
-    let copy = match kind {
-        HIDE if !dir => Some(memory(&mut io::empty())?),
-        // O_NONBLOCK: should it have become a FIFO by now, opening it does not hang.
-        RO if meta.is_file() => {
-            let file = OpenOptions::new().read(true).custom_flags(0o4000).open(src);
-            Some(memory(&mut file.or_else(|e| no(src, e))?)?)
-        }
-        RO if !dir => return no(src, "neither a directory nor a file: nothing to copy"),
-        DEV if !dir && !device => return no(src, "not a device"),
-        _ => None,
+    let real = src.canonicalize().map_err(no(src))?;
+    must(real == src, src, format!("a symlink leads to {}: name that", quoted(&real)))?;
+    let meta = fs::metadata(src).map_err(no(src))?;
+    let (flags, words) = match (kind, meta.is_dir()) {
+        ("rw", _) => ("--bind IT", "writable, changes are kept"),
+        ("ro", true) => ("--overlay-src IT --tmp-overlay", "temporary overlay, changes vanish"),
+        ("ro", _) if meta.is_file() => ("--bind-data", "private copy, changes vanish"),
+        ("rol", _) => ("--ro-bind IT", "read-only"),
+        ("hide", true) => ("--tmpfs", "empty, changes vanish"),
+        ("hide", _) => ("--bind-data", "empty, changes vanish"),
+        ("dev", dir) if dir || meta.rdev() != 0 => ("--dev-bind IT", "device of the host"),
+        _ => return Err(no(src)(format!("{kind} does not work on this sort of file"))),
     };
-    let copy = copy.map(|file| (file, meta.mode() & 0o777));
-    Ok(Mount { kind, src: spelled(src, ""), dst: spelled(dst, ""), copy })
+    let mut flags = flags.to_string();
+    if flags == "--bind-data" {
+        let text = if kind == "ro" { fs::read(src).map_err(no(src))? } else { vec![] };
+        flags = format!("--perms {:o} --bind-data {}", meta.mode() & 0o777, memory(&text)?);
+    }
+    Ok(Mount { src: src.into(), dst: dst.into(), flags, words })
 }
 
 // ---- 3. A clone is made in a jail of its own: git on the host would trust what a jail wrote.
-
-const ORIGIN: &str = "/ajail/origin";
-const MAKE_CLONE: &str = "command -v git >/dev/null || exit 101
-[ \"$(git -C /ajail/origin for-each-ref --count=1)\" ] || exit 102
+const MAKE_CLONE: &str = "
+command -v git >/dev/null || exec echo 'no git in the root fs: try ajail --fs-edit apk add git'
+[ \"$(git -C /ajail/origin for-each-ref --count=1)\" ] || exec echo 'no commit in it yet'
 exec git -c checkout.workers=0 clone --quiet --no-hardlinks /ajail/origin .";
 
-fn workspace(options: &Options, host: &Host) -> Result<PathBuf> {
-    if !options.has("--clone") {
-        return Ok(host.cwd.clone());
-    }
-    let git = host.cwd.join(".git");
-    if git.is_file() {
-        let text = fs::read_to_string(&git).unwrap_or_default();
-        let main = text.strip_prefix("gitdir: ").and_then(|dir| dir.split_once("/.git/worktrees/"));
-        let main = main.map_or("the repository it belongs to".into(), |(dir, _)| quoted(dir));
-        return no(git, format!("a linked worktree or a submodule: run ajail in {main}"));
-    } else if !git.is_dir() {
-        return match host.cwd.ancestors().find(|dir| dir.join(".git").exists()) {
-            Some(top) => no(&host.cwd, format!("not the repository's top: cd {}", quoted(top))),
-            None => no(&host.cwd, "not a git repository, so there is nothing to clone"),
-        };
-    }
-    let name = options.value("--clone", "");
-    if name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'/') {
-        return no(name, "the name of a clone has no / and does not begin with a dot");
-    }
-    let free = || (1..).map(|n| host.clones.join(n.to_string())).find(|path| !path.exists());
-    let place = || if name.is_empty() { free() } else { Some(host.clones.join(name)) };
-    let mut clone = place().unwrap_or_default();
-    if clone.exists() || options.has("--dry-run") {
+fn workspace(options: &Options, host: &Host) -> Result<PathBuf, String> {
+    let Some(name) = last(options, "--clone") else { return Ok(host.cwd.clone()) };
+    // In a linked worktree .git is a file, which says where the repository is.
+    let file = fs::read_to_string(host.cwd.join(".git")).unwrap_or_default();
+    let main = file.strip_prefix("gitdir: ").and_then(|dir| dir.split_once("/.git/"));
+    let above = || host.cwd.ancestors().find(|dir| dir.join(".git").is_dir());
+    let top = main.map(|(dir, _)| Path::new(dir)).or_else(above).map(quoted);
+    let why = top.clone().map_or("no git repository".into(), |it| format!("not its top: cd {it}"));
+    must(top == Some(quoted(&host.cwd)), &host.cwd, why)?;
+    let odd = name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'/');
+    must(!odd, name, "the name of a clone has no / and does not begin with a dot")?;
+    // One directory a repository, its path with + for /, escaped so that no two are alike.
+    let path = quoted(&host.cwd)[1..].replace('%', "%25").replace('+', "%2B").replace('/', "+");
+    let clones = host.ajail.join("clone").join(path);
+    let free = || (1..).map(|n| clones.join(n.to_string())).find(|path| !path.exists());
+    let mut clone = if name.is_empty() { free().unwrap_or_default() } else { clones.join(name) };
+    if clone.exists() || last(options, "--dry-run").is_some() {
         return Ok(clone);
     }
     // Made beside its place and renamed when it is whole: nobody ever takes up half a clone.
-    let new = host.clones.join(format!(".new.{}", process::id()));
-    fs::create_dir_all(&host.clones).or_else(|e| no(&host.clones, e))?;
-    fs::create_dir(&new).or_else(|e| no(&new, e))?;
-    let mut made = make_clone(options, host, &new);
-    while made.is_ok() {
-        match fs::rename(&new, &clone) {
-            Ok(()) => return Ok(clone),
-            Err(e) if e.kind() != io::ErrorKind::DirectoryNotEmpty => made = no(&clone, e),
-            // Somebody else was first: take up theirs if it was asked for, or the next number.
-            Err(_) if !name.is_empty() => break,
-            Err(_) => clone = place().unwrap_or_default(),
-        }
+    let new = clones.join(format!(".new.{}", process::id()));
+    fs::create_dir_all(&new).map_err(no(&new))?;
+    let made = make_clone(options, host, &new);
+    // Another ajail may have been first: take up what it made under the name, or the next number.
+    while made.is_ok() && fs::rename(&new, &clone).is_err() && name.is_empty() && clone.exists() {
+        clone = free().unwrap_or_default();
     }
-    let _ = fs::remove_dir_all(&new).and_then(|()| fs::remove_dir(&host.clones));
+    let _ = fs::remove_dir_all(&new).and_then(|()| fs::remove_dir(&clones));
     made.map(|()| clone)
 }
 
-fn make_clone(options: &Options, host: &Host, new: &Path) -> Result<()> {
+fn make_clone(options: &Options, host: &Host, new: &Path) -> Result<(), String> {
+    cut_ties()?;
     let command = ["sh", "-c", MAKE_CLONE].map(OsString::from).into();
-    let maker = Options { words: vec![("--no-net", None)], env: vec![], command };
+    let maker = Options { words: vec![], net: false, env: vec![], command };
     let mut jail = mounts(&maker, host, new)?;
-    jail.push(mount(ROL, &host.cwd.join(".git"), Path::new(ORIGIN))?);
-    let (mut bwrap, _open) = bwrap(&maker, host, &jail)?;
-    let status = bwrap.stdin(Stdio::null()).stdout(io::stderr()).status();
-    match status.or_else(|e| no(&host.bwrap, e))?.code() {
-        // What was asked for must fit the clone, or there shall be none.
-        Some(0) => mounts(options, host, new).map(drop),
-        Some(101) => {
-            no(&host.root, "no git in it: ajail --fs-edit apk add git, or apt install git")
-        }
-        Some(102) => no(&host.cwd, "no commit in it yet, so there is nothing to clone"),
-        _ => no(&host.cwd, "git could not clone it"),
-    }
+    jail.push(mount("rol", &host.cwd.join(".git"), Path::new("/ajail/origin"))?);
+    let out = bwrap(&maker, host, &jail)?.stderr(Stdio::inherit()).output().map_err(no("bwrap"))?;
+    let why = String::from_utf8_lossy(out.stdout.trim_ascii_end());
+    let whole = out.status.success() && why.is_empty();
+    must(whole, &host.cwd, format!("could not be cloned: {why}"))?;
+    // What was asked for must fit the clone, or there shall be none.
+    mounts(options, host, new).map(drop)
 }
 
 // ---- 4. Mounts become the status and bwrap's arguments: one list, so they cannot disagree.
-
 fn status(options: &Options, mounts: &[Mount], scoped: bool) -> String {
     let mut text = String::new();
-    for Mount { kind, src, dst, copy } in mounts {
-        let how =
-            if *kind == RO && copy.is_some() { "private copy, changes vanish" } else { kind.2 };
+    for Mount { src, dst, words, .. } in mounts {
         let from = if src == dst { String::new() } else { format!(" (from {})", quoted(src)) };
-        text += &format!("ajail: {}{from}: {how}\n", quoted(dst));
+        text += &format!("ajail: {}{from}: {words}\n", quoted(dst));
     }
-    for (name, value) in &options.words {
-        if ["--userns", "--cap-add", "--bw", "--bwrap-bin"].contains(name) {
-            text += &format!("ajail: {name} {}\n", quoted(value.as_deref().unwrap_or_default()));
-        }
-    }
-    if !scoped {
-        text += "ajail: this kernel leaves abstract sockets in reach while the network is shared\n";
-    }
-    text + if options.net() { "ajail: network: the host's\n" } else { "ajail: network: none\n" }
+    text += if scoped { "" } else { "ajail: abstract sockets: the host's, on this kernel\n" };
+    text + if options.net { "ajail: network: the host's\n" } else { "ajail: network: none\n" }
 }
 
-/// bwrap's arguments, but for those whose values are only in descriptors.
 fn argv(options: &Options, host: &Host, mounts: &[Mount]) -> Vec<OsString> {
     let mut argv: Vec<OsString> = vec![];
-    let mut put = |flags: &str, values: &[&dyn AsRef<OsStr>]| {
-        argv.extend(flags.split_whitespace().map(OsString::from));
-        argv.extend(values.iter().map(|value| value.as_ref().to_os_string()));
+    let mut put = |words: &str, it: &dyn AsRef<OsStr>| {
+        let words = words.split_whitespace().map(OsStr::new);
+        argv.extend(words.map(|word| if word == "IT" { it.as_ref() } else { word }.to_os_string()));
     };
     // No process, IPC object, cgroup or host name of the host's, and no network unless shared.
-    put("--unshare-all --unshare-user", &[]);
-    put(if options.net() { "--share-net" } else { "" }, &[]);
+    put("--unshare-all --unshare-user", &"");
+    put(if options.net { "--share-net" } else { "" }, &"");
     // Root by name, for package managers. No capability: real root could undo the mounts.
-    put("--uid 0 --gid 0 --cap-drop ALL", &[]);
-    // In a user namespace of its own the jail would have every capability, and with them reach
-    // parts of the kernel that only root is meant to reach.
-    put(if options.has("--userns") { "" } else { "--disable-userns" }, &[]);
-    // Nothing outlives ajail, which becomes bwrap.
-    put("--die-with-parent", &[]);
+    put("--uid 0 --gid 0 --cap-drop ALL", &"");
+    put("--die-with-parent", &""); // nothing outlives ajail, which becomes bwrap
     for mount in mounts {
-        let (flag, src, dst) = (mount.kind.1, &mount.src, &mount.dst);
-        match &mount.copy {
-            Some((fd, mode)) => {
-                put(&format!("--perms {mode:o} --bind-data {}", fd.as_raw_fd()), &[dst])
-            }
-            None if mount.kind == RO => put("--overlay-src", &[src, &flag, dst]),
-            None if mount.kind == HIDE => put(flag, &[dst]),
-            None => put(flag, &[src, dst]),
-        }
-        if dst == Path::new("/") {
+        put(&mount.flags, &mount.src);
+        put("IT", &mount.dst);
+        if mount.dst == Path::new("/") {
             // Fresh ones, over the root fs and below all that may be mounted in them.
-            put("--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run", &[]);
-            // Process 1 is bwrap: not to be written to, nor its program, a file of the host's. (But
-            // with anything over /proc a user namespace could not mount one of its own.)
-            put(if options.has("--userns") { "" } else { "--tmpfs /proc/1" }, &[]);
+            put("--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run", &"");
+            // Every capability, as in a user namespace of its own, opens more of the kernel. And
+            // process 1 is bwrap: not to be written to, nor its program, a file of the host's.
+            put(last(options, "--userns").map_or("--disable-userns --tmpfs /proc/1", |_| ""), &"");
             // Real root owns the host's settings in there, and needs no capability to write them.
-            put(if own_uid() == 0 { "--remount-ro /proc" } else { "" }, &[]);
+            put(if host.uid == 0 { "--remount-ro /proc" } else { "" }, &"");
         }
     }
-    let term = env::var_os("TERM").unwrap_or("dumb".into());
-    let path = "/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    let fixed = [("HOME", "/root"), ("USER", "root"), ("PATH", path), ("IS_SANDBOX", "1")];
-    let fixed = fixed.map(|(name, value)| (name, OsStr::new(value)));
-    for (name, value) in fixed.into_iter().chain([("TERM", &*term)]) {
-        if options.env.iter().all(|(given, _)| given != name) {
-            put("--setenv", &[&name, &value]);
-        }
+    put("--setenv HOME /root --setenv USER root --setenv IS_SANDBOX 1 --setenv PATH", &"");
+    put("/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", &"");
+    put("--setenv TERM IT", &env::var_os("TERM").unwrap_or("dumb".into()));
+    put("--chdir IT", &host.cwd);
+    for (name, words) in [("--cap-add", "--cap-add IT"), ("--bw", "IT")] {
+        options.words.iter().filter(|word| word.0 == name).for_each(|word| put(words, &word.1));
     }
-    put("--chdir", &[&host.cwd]);
-    for (name, value) in &options.words {
-        match (*name, value) {
-            ("--cap-add", Some(cap)) => put("--cap-add", &[cap]),
-            ("--bw", Some(arg)) => put("", &[arg]),
-            _ => {}
-        }
-    }
-    put("--", &[]);
-    argv.extend_from_slice(&options.command);
     argv
 }
 
 fn dry_run(options: &Options, host: &Host, mounts: &[Mount]) -> String {
     let mut text = format!("env -i {}", quoted(&host.bwrap));
-    for (name, _) in &options.env {
-        let name = quoted(name);
+    for name in options.env.chunks(3).map(|set| quoted(&set[1])) {
         text += &format!(" \\\n  --setenv {name} \"$AJAIL_ENV_{name}\"");
     }
-    for word in argv(options, host, mounts) {
+    for word in argv(options, host, mounts).iter().chain([&"--".into()]).chain(&options.command) {
         text += if word.as_bytes().starts_with(b"--") { " \\\n  " } else { " " };
         text += &quoted(word);
     }
-    for (fd, mount) in mounts.iter().filter_map(|mount| Some((&mount.copy.as_ref()?.0, mount))) {
-        let src = if mount.kind == HIDE { Path::new("/dev/null") } else { &mount.src };
-        text += &format!(" {}<{}", fd.as_raw_fd(), quoted(src));
-    }
-    text + "\n# and, beyond a shell: --seccomp, a Landlock scope, a new session keyring, no inherited descriptors\n"
+    text + "\n# and beyond a shell: --seccomp, Landlock, a new session keyring, no descriptors\n"
 }
 
-/// The files are to be kept open until bwrap runs.
-fn bwrap(options: &Options, host: &Host, mounts: &[Mount]) -> Result<(Command, [File; 2])> {
-    let (filter, mut env) = (filter(), vec![]);
-    for (name, value) in &options.env {
-        env.extend([b"--setenv\0", name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat());
-    }
-    let open = [memory(&mut &filter[..])?, memory(&mut &env[..])?];
+fn bwrap(options: &Options, host: &Host, mounts: &[Mount]) -> Result<Command, String> {
+    // By descriptor, since every user may read a command line.
+    let argv = [argv(options, host, mounts), options.env.clone(), vec!["".into()]].concat();
+    let (filter, argv) = (memory(&filter())?, memory(argv.join(OsStr::new("\0")).as_bytes())?);
     let mut bwrap = Command::new(&host.bwrap);
     // The caller's environment would be there to read in the jail, as its process 1's.
-    bwrap.env_clear();
-    // Every user may read a command line, so values come by descriptor.
-    bwrap.arg("--seccomp").arg(open[0].as_raw_fd().to_string());
-    bwrap.arg("--args").arg(open[1].as_raw_fd().to_string());
-    bwrap.args(argv(options, host, mounts));
-    Ok((bwrap, open))
+    bwrap.env_clear().args(["--seccomp", &filter, "--args", &argv, "--"]).args(&options.command);
+    Ok(bwrap)
 }
 
-// ---- 5. What std has no function for.
+// ---- 5. What std has no function for, straight from the kernel.
+/// The processor's ABI, and ioctl, ptrace, prctl, add_key, process_vm_writev, memfd_create in it.
+#[cfg(target_arch = "x86_64")]
+const NUMBERS: [u32; 7] = [0xc000_003e, 16, 101, 157, 248, 311, 319];
+#[cfg(target_arch = "aarch64")]
+const NUMBERS: [u32; 7] = [0xc000_00b7, 29, 117, 167, 217, 271, 279];
 
-unsafe extern "C" {
-    fn syscall(number: c_long, ...) -> c_long;
-    fn prctl(option: c_int, ...) -> c_int;
-    fn memfd_create(name: *const c_char, flags: c_uint) -> c_int;
-}
-
-/// A file in memory that exec leaves open, holding what SOURCE does.
-fn memory(source: &mut dyn Read) -> Result<File> {
-    // SAFETY: the name is a constant, and the descriptor is nobody else's.
-    let fd = unsafe { memfd_create(c"ajail".as_ptr(), 0) };
-    if fd < 0 {
-        return no("memfd_create", io::Error::last_os_error());
+fn call(name: &str, number: u32, [a, b, c, d, e]: [c_long; 5]) -> Result<c_long, String> {
+    unsafe extern "C" {
+        fn syscall(number: c_long, ...) -> c_long;
     }
-    let mut file = unsafe { File::from_raw_fd(fd) };
-    io::copy(source, &mut file)
-        .and_then(|_| file.rewind())
-        .or_else(|e| no("a copy in memory", e))?;
-    Ok(file)
+    // SAFETY: numbers, and pointers to constants, as each caller sees to.
+    let result = unsafe { syscall(c_long::from(number), a, b, c, d, e) };
+    must(result != -1, name, io::Error::last_os_error()).map(|()| result)
+}
+
+/// The descriptor of a file in memory, which exec leaves open.
+fn memory(bytes: &[u8]) -> Result<String, String> {
+    let fd = call("memfd_create", NUMBERS[6], [c"".as_ptr() as c_long, 0, 0, 0, 0])?;
+    // SAFETY: the descriptor is new, and nobody else's.
+    let mut file = unsafe { File::from_raw_fd(fd as i32) };
+    file.write_all(bytes).and_then(|()| file.rewind()).map_err(no("a file in memory"))?;
+    Ok(file.into_raw_fd().to_string())
 }
 
 /// Cuts what no namespace does. Tells whether the kernel is new enough for all of it.
-fn cut_ties() -> Result<bool> {
-    const ZERO: c_long = 0;
-    let scope: [u64; 3] = [0, 0, 3]; // no rule for files and ports; abstract sockets and signals
-    // SAFETY: numbers, and a pointer to an array that outlives the call.
-    unsafe {
-        // close_range: the descriptor of a directory would be a way into the host's tree.
-        if syscall(436, 3 as c_long, c_long::from(u32::MAX), 4 as c_long) != 0 {
-            return no("close_range", io::Error::last_os_error());
-        }
-        // keyctl: the kernel looks for keys in the session keyring on its own account, too.
-        syscall(ABIS[0][2] as c_long + 2, 1 as c_long, ZERO);
-        // Landlock, which asks for no_new_privs: no abstract socket, such as an X server's, and
-        // no signal to the process group that the jail shares with the caller's script.
-        prctl(38, 1 as c_long, ZERO, ZERO, ZERO);
-        let rules = syscall(444, scope.as_ptr(), size_of_val(&scope), ZERO);
-        Ok(rules >= 0 && syscall(446, rules, ZERO) == 0)
-    }
+fn cut_ties() -> Result<bool, String> {
+    // The descriptor of a directory would be a way into the host's tree: close all on exec.
+    call("close_range", 436, [3, u32::MAX.into(), 4, 0, 0])?;
+    // The kernel looks for keys in the session keyring on its own account, too: have a new one.
+    let _ = call("keyctl", NUMBERS[4] + 2, [1, 0, 0, 0, 0]);
+    // Landlock, which asks for no_new_privs: no rule for files and ports, but no abstract socket,
+    // such as an X server's, and no signal to the process group that the caller's script is in.
+    call("prctl", NUMBERS[3], [38, 1, 0, 0, 0])?;
+    let rules = call("landlock", 444, [[0u64, 0, 3].as_ptr() as c_long, 24, 0, 0, 0]);
+    Ok(rules.and_then(|rules| call("landlock", 446, [rules, 0, 0, 0, 0])).is_ok())
 }
 
-/// Of each ABI of the processor: its name for the kernel, and its numbers of ioctl, of add_key
-/// (which request_key and keyctl follow), of ptrace and of process_vm_writev.
-#[cfg(target_arch = "x86_64")]
-const ABIS: [[u32; 5]; 2] = [[0xc000_003e, 16, 248, 101, 311], [0x4000_0003, 54, 286, 26, 348]];
-#[cfg(target_arch = "aarch64")]
-const ABIS: [[u32; 5]; 2] = [[0xc000_00b7, 29, 217, 117, 271], [0x4000_0028, 54, 309, 26, 377]];
-
-/// The system call filter, for what is not in any namespace. ioctl may not type into the caller's
-/// terminal (TIOCSTI, TIOCLINUX): --new-session would stop that as well, and job control with it.
-/// No key of the caller's may be asked for: a new session keyring alone leaves the user's, which
-/// whoever sees its number can link to his own. And process 1, which is bwrap, may not be taken
-/// over: it ends the jail when ajail ends, and its program is a file of the host's.
+/// The system call filter, in seccomp's machine code.
 fn filter() -> Vec<u8> {
-    const LOAD: u16 = 0x20;
-    const EQ: u16 = 0x15;
-    const GE: u16 = 0x35;
-    const RET: u16 = 0x06;
-    let mut rules: Vec<(u16, u8, u8, u32)> = vec![];
-    for [abi, ioctl, add_key, ptrace, vm_write] in ABIS {
-        rules.extend([
-            (LOAD, 0, 0, 4), // the ABI: with another come other numbers
-            (EQ, 0, 16, abi),
-            (LOAD, 0, 0, 0), // the number of the call
-            (EQ, 5, 0, ioctl),
-            (EQ, 7, 0, ptrace),
-            (EQ, 8, 0, vm_write),
-            (GE, 10, 0, 0x4000_0000), // x32's, an ABI inside x86_64's
-            (GE, 8, 0, add_key + 3),
-            (GE, 8, 7, add_key),
-            (LOAD, 0, 0, 24), // ioctl's request, of which the kernel takes the low half
-            (EQ, 6, 0, 0x5412), // TIOCSTI
-            (EQ, 5, 4, 0x541c), // TIOCLINUX
-            (LOAD, 0, 0, 24), // ptrace's process
-            (EQ, 3, 2, 1),
-            (LOAD, 0, 0, 16), // process_vm_writev's
-            (EQ, 1, 0, 1),
-            (RET, 0, 0, 0x7fff_0000), // allow
-            (RET, 0, 0, 0x0005_0001), // EPERM
-        ]);
+    let [abi, ioctl, ptrace, _, add_key, vm_writev, _] = NUMBERS;
+    let op = |code: u8, yes: u8, no: u8, it: u32| [[code, 0, yes, no], it.to_le_bytes()].concat();
+    let (load, equal) = (|at| op(0x20, 0, 0, at), |value, no| op(0x15, 0, no, value));
+    let deny = || op(0x06, 0, 0, 0x0005_0001); // with EPERM
+    // Another ABI has other numbers: i386's, or x32's, which are above these.
+    let mut code = [load(4), op(0x15, 1, 0, abi), deny()].concat();
+    code.extend([load(0), op(0x35, 0, 1, 0x4000_0000), deny()].concat());
+    // A call, the offset of what decides (0: its number, 16 and 24: its arguments), and the value.
+    // TIOCSTI and TIOCLINUX type into the caller's terminal; process 1 is bwrap.
+    let some = [(ioctl, 24, 0x5412), (ioctl, 24, 0x541c), (ptrace, 24, 1), (vm_writev, 16, 1)];
+    let keys = [add_key, add_key + 1, add_key + 2].map(|call| (call, 0, call));
+    for (call, at, value) in some.into_iter().chain(keys) {
+        code.extend([load(0), equal(call, 3), load(at), equal(value, 1), deny()].concat());
     }
-    rules.push((RET, 0, 0, 0x0005_0001));
-    let bytes = |(code, yes, no, value): (u16, u8, u8, u32)| {
-        [&code.to_ne_bytes()[..], &[yes, no], &value.to_ne_bytes()].concat()
-    };
-    rules.into_iter().flat_map(bytes).collect()
+    [code, op(0x06, 0, 0, 0x7fff_0000)].concat() // allow
 }
