@@ -172,7 +172,7 @@ fn look(options: &Options) -> Result<Host, String> {
     let Some(root) = name.canonicalize().ok().filter(own) else {
         let there = fs::read_dir(&all).into_iter().flatten().flatten();
         let there = there.map(|entry| quoted(entry.file_name()) + " ").collect::<String>();
-        return Err(no(name)(format!("none of yours; there are {there}(mkalpine.sh makes one)")));
+        return Err(no(name)(format!("no root fs of yours; there are {there}(try mkalpine.sh)")));
     };
     // Not a bwrap that a jail could have put there: relative, or below this directory.
     let safe = |it: &PathBuf| it.is_absolute() && !(it.starts_with(&cwd) && cwd != Path::new("/"));
@@ -345,8 +345,7 @@ fn make_clone(options: &Options, host: &Host, new: &Path) -> Result<(), String> 
     jail.push(mount("rol", &host.cwd.join(".git"), Path::new("/ajail/origin"))?);
     let out = bwrap(&maker, host, &jail)?.stderr(Stdio::inherit()).output().map_err(no("bwrap"))?;
     let why = String::from_utf8_lossy(out.stdout.trim_ascii_end());
-    let whole = out.status.success() && why.is_empty();
-    must(whole, &host.cwd, format!("could not be cloned: {why}"))?;
+    must(why.is_empty() && out.status.success(), &host.cwd, format!("not cloned: {why}"))?;
     // What was asked for must fit the clone, or there shall be none.
     mounts(options, host, new).map(drop)
 }
@@ -357,6 +356,10 @@ fn status(options: &Options, mounts: &[Mount], scoped: bool) -> String {
     for Mount { src, dst, words, .. } in mounts {
         let from = if src == dst { String::new() } else { format!(" (from {})", quoted(src)) };
         text += &format!("ajail: {}{from}: {words}\n", quoted(dst));
+    }
+    let looser = |it: &&(&str, OsString)| ["--userns", "--cap-add", "--bw"].contains(&it.0);
+    for (name, value) in options.words.iter().filter(looser) {
+        text += &format!("ajail: {name} {}\n", value.as_bytes().escape_ascii());
     }
     text += if scoped { "" } else { "ajail: abstract sockets: the host's, on this kernel\n" };
     text + if options.net { "ajail: network: the host's\n" } else { "ajail: network: none\n" }

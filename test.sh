@@ -47,8 +47,11 @@ if [ -z "${STAGE-}" ]; then
 	cp "$bwrap" "$T/bin/bwrap"
 	cp ./*.sh README.md main.rs "$T/"
 	as_user() { if [ "$(id -u)" = 0 ]; then setpriv --reuid="${USER_ID%:*}" --regid="${USER_ID#*:}" --clear-groups "$@"; else "$@"; fi; }
-	# A checkout that only root may enter is no place for the user's root fs.
-	if ! as_user test -x "$ROOT_FS/bin/sh"; then cp -a "$ROOT_FS" "$T/fs"; ROOT_FS=$T/fs; fi
+	# It must be the user's, who may be kept out of a checkout of root's.
+	if ! as_user test -x "$ROOT_FS/bin/sh" || ! as_user test -O "$ROOT_FS"; then
+		cp -a "$ROOT_FS" "$T/fs" && chown -R -h "$USER_ID" "$T/fs"
+		ROOT_FS=$T/fs
+	fi
 	ROOT_FS=$(realpath "$ROOT_FS")
 	ln -s "$ROOT_FS" "$T/home/.ajail/fs/default"
 	cp -a "$ROOT_FS" "$T/home/.ajail/fs/own"
