@@ -241,7 +241,7 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         let refs = if git.join("reftable").exists() { "reftable" } else { "refs" };
         let parts = [("rol", ""), (kind, "objects"), (kind, refs), ("ro", "logs")];
         for (kind, part) in parts.into_iter().filter(|it| git.join(it.1).exists()) {
-            mounts.push(mount(kind, &git.join(part), &spelled("/ajail/origin", part))?);
+            mounts.push(mount(kind, &spelled(&git, part), &spelled("/ajail/origin", part))?);
         }
     }
     Ok(mounts)
@@ -271,7 +271,7 @@ fn guard(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<(), String> 
     must(!own, dst, "the jail has its own: cd into a project, or mount it elsewhere")?;
     // By device and inode: a bind mount gives a directory a second path.
     let id = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    let holds = |a: &Path, b: &Path| id(a).is_some() && b.ancestors().any(|dir| id(dir) == id(a));
+    let holds = |a: &Path, b: &Path| id(a).is_some_and(|a| b.ancestors().any(|b| id(b) == Some(a)));
     let safe = |floor: &PathBuf| !holds(src, floor) && !holds(floor, src);
     let safe = !["rw", "dev"].contains(&kind) || host.floor.iter().all(safe);
     must(safe, src, "writable, it could change the next jail: cd into a project, or use --ro")

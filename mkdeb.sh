@@ -66,7 +66,7 @@ clean() {
 trap clean EXIT
 trap 'exit 130' INT TERM HUP
 mkdir -p "$(dirname "$dir")"
-[ -z "$made" ] || chown -R "$owner" "$made"
+[ -z "$made" ] || [ "$(id -u)" != 0 ] || chown -R "$owner" "$made"
 say "making Debian $suite in $dir"
 set -- --variant=minbase ${packages:+"--include=$packages"} "$suite" "$new" ${mirror:+"$mirror"}
 if ! debootstrap "$@" >"$new.log" 2>&1; then
@@ -79,7 +79,7 @@ fi
 echo 'APT::Sandbox::User "root";' >"$new/etc/apt/apt.conf.d/99ajail"
 rm -rf "$new/var/cache/apt/archives" && mkdir -p "$new/var/cache/apt/archives/partial"
 find "$new" \( -type b -o -type c \) -delete
-chown -R -h "$owner" "$new"
+[ "$(id -u)" != 0 ] || chown -R -h "$owner" "$new"
 chmod -R u+rwX,a-s "$new"
 mv "$new" "$dir"
 say "$dir is ready: ajail --fs=$dir"

@@ -46,6 +46,11 @@ if [ -z "${STAGE-}" ]; then
 	trap 'exit 130' INT TERM
 	mkdir -p "$T/home/.ajail/fs" "$T/bin"
 	cp target/release/ajail "$T/bin/"
+	if [ "$WORD" = bench ]; then
+		target=$(uname -m)-unknown-linux-gnu
+		RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --quiet --target "$target" &&
+			cp "target/$target/release/ajail" "$T/bin/ajail-static" || echo "no static build: see README.md"
+	fi
 	bwrap=$PWD/target/bwrap/bin/bwrap
 	[ -x "$bwrap" ] || bwrap=$(command -v bwrap)
 	cp "$bwrap" "$T/bin/bwrap"
@@ -182,16 +187,46 @@ C
 exit
 fi
 
+# ---- The bench: all commands of a comparison in turn, and their medians.
+
 if [ "$STAGE" = bench ]; then
-	cd "$HOME" && mkdir bench && cd bench || exit 1
+	mkdir "$HOME/bench" && cd "$HOME/bench" || exit 1
+	time_of() { # time_of NAME COMMAND...: into the file NAME, in microseconds
+		local name=$1 start=${EPOCHREALTIME/[.,]/}; shift
+		"$@" >/dev/null 2>&1
+		echo $((${EPOCHREALTIME/[.,]/} - start)) >>"$HOME/$name"
+	}
+	median() { sort -n "$HOME/$1" | sed -n "$((($(wc -l <"$HOME/$1") + 1) / 2))p"; }
+	row() { printf '%-44s %8d us   %s\n' "$1" "$(median "$2")" "$(awk "BEGIN { printf \"%.2f\", $(median "$2") / $(median "$3") }")"; }
 	# Without env, which would cost a start of its own.
-	eval "plainly() { $(ajail --quiet --dry-run true | sed '$d; s/^env -i //'); }"
-	time_of() { local s; s=$(date +%s%N); "$@" >/dev/null 2>&1; echo $((($(date +%s%N) - s) / 1000)); }
-	for _ in $(seq 200); do time_of ajail --quiet true >>"$HOME/a"; time_of plainly >>"$HOME/b"; done
-	median() { sort -n "$1" | sed -n 100p; }
-	a=$(median "$HOME/a") b=$(median "$HOME/b")
-	echo "start-up of true, median of 200: ajail $a us, bwrap with the same options $b us, ratio $(awk "BEGIN { printf \"%.2f\", $a / $b }")"
-	echo "size of the binary: $(stat -c %s "$AJAIL") bytes"
+	eval "alone() { $(ajail --quiet --dry-run true | sed '$d; s/^env -i //'); }"
+	for _ in $(seq 300); do
+		time_of alone alone
+		time_of dynamic ajail --quiet true
+		[ ! -x "$T/bin/ajail-static" ] || time_of static ajail-static --quiet true
+	done
+	row 'true, bwrap with the same options' alone alone
+	row 'true, ajail' dynamic alone
+	[ ! -x "$T/bin/ajail-static" ] || row 'true, ajail, static' static alone
+	if [ -x "$FS/default/usr/bin/git" ]; then
+		mkdir ../repository && cd ../repository || exit 1
+		git init -q -b main . && git config user.name a && git config user.email a@b
+		perl -e 'open my $r, "<", "/dev/urandom"; for my $n (1..20000) {
+			mkdir "d" . $n % 100; open my $f, ">", "d" . $n % 100 . "/$n"; read $r, my $b, 10240; print $f $b }'
+		git -c core.compression=0 add . && git commit -qm all && git -c core.compression=0 gc -q
+		for n in 1 2 3 4 5; do
+			sync; time_of plain_clone git clone -q --no-hardlinks . "$HOME/plain.$n"
+			sync; time_of clone ajail --quiet --clone=$n true
+		done
+		row 'clone, 20,000 files, 200 MB: git clone' plain_clone plain_clone
+		row 'clone, 20,000 files, 200 MB: ajail --clone' clone plain_clone
+	fi
+	cd ../bench || exit 1
+	if command -v strace >/dev/null; then
+		strace -o "$HOME/calls" ajail --quiet true
+		echo "system calls of ajail before it becomes bwrap: $(sed '/execve.*bwrap/q' "$HOME/calls" | wc -l)"
+	fi
+	for it in ajail ajail-static; do [ ! -x "$T/bin/$it" ] || echo "size of $it: $(stat -c %s "$T/bin/$it") bytes"; done
 	exit
 fi
 
