@@ -1,24 +1,23 @@
 //! ajail runs a program you don't completely trust in a jail made by bubblewrap (bwrap).
 //!
 //! It promises that the program sees a root file system (root fs) of its own, the current
-//! directory and what you name, but no other file, process, variable, descriptor, key or abstract
-//! socket of yours; has no privilege, even where root calls it; leaves nothing but what the status
-//! calls "kept"; ends when ajail does. It trusts the kernel, bwrap and the root fs as it stands.
+//! directory and what you name, but no other file, process, variable or descriptor, no abstract
+//! socket and no key's content of yours; has no privilege, even as root's; leaves nothing but
+//! what the status calls "kept"; ends when ajail does. It trusts the kernel, bwrap and the root fs.
 //!
-//! It does not stop what is left in a writable directory and you run later, as a Makefile or
-//! .git/hooks (use --ro, --rol=.git or --clone, which still risks objects and refs); servers on
-//! localhost and your network (use --no-net); Unix sockets in what you mount; reopening what you
-//! give as descriptors 0 to 2; flaws of the kernel; filling memory through overlays and copies; a
-//! running jail that swaps a path for a symlink or a FIFO between ajail's look and bwrap's, while
-//! you start another in the same tree. With --userns, nor undoing --rol and --hide, nor taking over
-//! bwrap's process and outliving ajail. Before Linux 6.12, nor the host's abstract sockets and
-//! signals to the caller's process group.
+//! It does not stop what is left in a writable directory and run later, by you or, set-id, by
+//! anybody (use --ro, --rol=.git or --clone, though symlinks among refs may yet lead git astray);
+//! servers on localhost and your network (use --no-net); Unix sockets in what you mount; use of
+//! your terminal and descriptors 0 to 2; flaws of the kernel; filling memory through overlays; a
+//! jail that swaps a path for a symlink or FIFO between ajail's look and bwrap's, as you start
+//! another in its tree. With --userns, nor undoing --rol and --hide, nor outliving ajail by taking
+//! over bwrap. Before Linux 6.12, nor abstract sockets and signals to the caller's group.
 
 use std::ffi::{OsStr, OsString, c_long};
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
 use std::os::fd::{FromRawFd, IntoRawFd};
-use std::os::unix::{ffi::OsStrExt, fs::MetadataExt, process::CommandExt};
+use std::os::unix::{ffi::OsStrExt, fs::DirBuilderExt, fs::MetadataExt, process::CommandExt};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::{env, fmt::Display, iter};
@@ -29,7 +28,7 @@ usage: ajail [OPTION]... [--] [COMMAND [ARG]...]
 Runs COMMAND (sh if there is none) in a jail: its root is an immutable root fs under a temporary
 overlay; of the host it sees the current directory and what the options name.
 
-  --fs=ROOT_FS            the root fs: a name under ~/.ajail/fs/ (default: default) or a path
+  --fs=ROOT_FS            the root fs: a name under ~/.ajail/fs/ (default: default), or /a/path
   --fs-edit[=DIR]         keep changes to the root fs, or only to DIR in it
   --home-edit[=SUBDIR]    keep changes to the jail's home, /root, or only to SUBDIR in it
   --rw[=PATH]             PATH (without it: the current directory) is writable, changes are kept
@@ -42,7 +41,7 @@ overlay; of the host it sees the current directory and what the options name.
   --no-net                no network
   --net                   the host's network (the default)
   --userns                let the jail make user namespaces, which weakens --rol and --hide
-  --cap-add=CAP           a capability for the jail, over its own namespaces
+  --cap-add=CAP           a capability for the jail (over its namespaces only with --userns)
   --bw=ARG                one more argument for bwrap, just before COMMAND
   --bwrap-bin=BIN         the bwrap to run
   --dry-run               print what would be run, and run nothing
@@ -50,7 +49,7 @@ overlay; of the host it sees the current directory and what the options name.
   --help                  print this (as -h does)
   --version               print the version
 
-Options apply in order, later ones over earlier: --ro=a --rw=a/b keeps what changes in a/b only.
+Without PATH the last one counts; those with PATH follow in order: --ro=a --rw=a/b keeps a/b only.
 Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line
              AJAIL_ENV_NAME  given to the jail as NAME; of the others it gets TERM only
 Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails; 125 if ajail refuses
@@ -67,17 +66,15 @@ fn main() {
     process::exit(125);
 }
 
-/// Becomes bwrap, unless there is only something to print.
 fn run() -> Result<String, String> {
     let options = parse()?;
-    if last(&options, "--help").is_some() {
-        return Ok(USAGE.into());
-    } else if last(&options, "--version").is_some() {
-        return Ok(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n").into());
+    let it = [("--help", USAGE), ("--version", concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"))];
+    if let Some((_, text)) = it.iter().find(|it| last(&options, it.0).is_some()) {
+        return Ok(text.to_string());
     }
     let host = look(&options)?;
     let workspace = workspace(&options, &host)?;
-    let scoped = cut_ties()?;
+    let scoped = cut_ties()?; // after the descriptors for a clone, before those for the jail
     let mounts = mounts(&options, &host, &workspace)?;
     if last(&options, "--quiet").is_none() {
         let _ = io::stderr().write_all(status(&options, &mounts, scoped).as_bytes());
@@ -143,7 +140,7 @@ fn parse_option(word: OsString) -> Result<(&'static str, OsString), String> {
     let value = parts.next();
     let shown = USAGE.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     let cut = |shown: &'static str| shown.split_at(shown.find(['=', '[']).unwrap_or(shown.len()));
-    let known = shown.map(cut).find(|(known, _)| name == *known);
+    let known = shown.map(cut).find(|it| !it.0.is_empty() && name == it.0);
     let (known, shape) = known.ok_or_else(|| no(&word)("no such option, see ajail --help"))?;
     let fits = value.map_or(!shape.starts_with('='), |it| !shape.is_empty() && !it.is_empty());
     must(fits, &word, format!("write it as {known}{shape}"))?;
@@ -163,6 +160,7 @@ struct Host {
 fn look(options: &Options) -> Result<Host, String> {
     let uid = fs::metadata("/proc/self").map_err(no("/proc"))?.uid();
     let cwd = env::current_dir().map_err(no("the current directory"))?;
+    must(cwd.parent().is_some(), "/", "the jail has its own: cd into a project")?;
     let ajail = PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".ajail");
     must(ajail.is_absolute(), "HOME", "must be set to your home directory, where ~/.ajail is")?;
     let all = ajail.join("fs");
@@ -175,12 +173,13 @@ fn look(options: &Options) -> Result<Host, String> {
         return Err(no(name)(format!("no root fs of yours; there are {there}(try mkalpine.sh)")));
     };
     // Not a bwrap that a jail could have put there: relative, or below this directory.
-    let safe = |it: &PathBuf| it.is_absolute() && !(it.starts_with(&cwd) && cwd != Path::new("/"));
     let bin = last(options, "--bwrap-bin").unwrap_or("bwrap".as_ref());
     let path = env::var_os("PATH").unwrap_or_default();
-    let bwrap = env::split_paths(&path).filter(safe).map(|it| it.join(bin)).find(|it| it.is_file());
-    let bwrap = bwrap.ok_or_else(|| no(bin)("not on PATH outside of here: get bubblewrap 0.12"))?;
     let both = |path: &PathBuf| [path.clone(), path.canonicalize().unwrap_or_default()];
+    let safe = |it: &PathBuf| it.is_file() && both(it).iter().all(|it| !it.starts_with(&cwd));
+    let mut bins = env::split_paths(&path).filter(|it| it.is_absolute()).map(|it| it.join(bin));
+    let why = "not on the PATH, other than below here: install bubblewrap 0.12 (see mkbwrap.sh)";
+    let bwrap = bins.find(safe).ok_or_else(|| no(bin)(why))?;
     let floor = [&all, &name, &bwrap].into_iter().flat_map(both).collect();
     Ok(Host { uid, cwd, ajail: ajail.canonicalize().unwrap_or(ajail), root, bwrap, floor })
 }
@@ -194,7 +193,7 @@ struct Mount {
 
 /// WORKSPACE is what is mounted at the current directory: itself or its clone.
 fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>, String> {
-    let mut mounts = vec![mount("ro", &host.root, Path::new("/"))?];
+    let mut mounts = vec![mount(host, "ro", &host.root, Path::new("/"))?];
     let mut places = vec![("rw", host.cwd.as_os_str(), host.cwd.as_os_str())];
     for (name, value) in &options.words {
         match *name {
@@ -203,7 +202,7 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
                 let dst = spelled(if *name == "--fs-edit" { "/" } else { "/root" }, value);
                 let src = host.root.join(dst.strip_prefix("/").unwrap_or(&dst));
                 mounts.retain(|mount| !mount.dst.starts_with(&dst));
-                mounts.push(mount("rw", &src, &dst)?);
+                mounts.push(mount(host, "edit", &src, &dst)?);
             }
             "--rw" | "--ro" | "--rol" | "--hide" if value.is_empty() => places[0].0 = &name[2..],
             "--rw" | "--ro" | "--rol" | "--hide" => places.push((&name[2..], value, value)),
@@ -215,33 +214,35 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         // bwrap mounts on no symlink, as systemd-resolved's is: mount where that leads.
         let link = fs::read_link(host.root.join("etc/resolv.conf"));
         let dst = spelled("/etc", link.unwrap_or("resolv.conf".into()));
-        mounts.push(mount("rol", &src, &dst)?);
+        mounts.push(mount(host, "rol", &src, &dst)?);
     }
     // A dry run makes no clone: let the directory show what the clone would hold.
     let seen = if workspace.exists() { workspace } else { &host.cwd };
-    for &(kind, src, dst) in &places {
+    for (n, &(kind, src, dst)) in places.iter().enumerate() {
         let (src, dst) = (spelled(&host.cwd, src), spelled(&host.cwd, dst));
+        if places[n + 1..].iter().any(|it| spelled(&host.cwd, it.2) == dst) {
+            continue; // bwrap could not mount over a copied file
+        }
         let under = |top| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| spelled(top, p));
-        guard(host, kind, &under(seen), &dst)?;
         // In a writable place the jail could rename a directory on the way and put another there.
         // It cannot rename a mount. (Right above what covers it, so that no other is covered.)
         for dir in dst.ancestors().skip(1).filter(|_| kind != "rw") {
             let at = mounts.iter().rposition(|mount| dir.starts_with(&mount.dst)).unwrap_or(0);
             let src = spelled(&mounts[at].src, dir.strip_prefix(&mounts[at].dst).unwrap_or(dir));
-            if mounts[at].flags == "--bind IT" && mounts[at].dst != dir && src.is_dir() {
-                mounts.insert(at + 1, mount("rw", &src, dir)?);
+            if mounts[at].words.ends_with("kept") && mounts[at].dst != dir && src.is_dir() {
+                mounts.insert(at + 1, mount(host, "rw", &src, dir)?);
             }
         }
-        mounts.push(Mount { src: under(workspace), ..mount(kind, &under(seen), &dst)? });
+        mounts.push(Mount { src: under(workspace), ..mount(host, kind, &under(seen), &dst)? });
     }
     if last(options, "--clone").is_some() {
-        // Of the repository the jail writes only what a push needs, and reflogs for show: were
-        // one a symlink of the jail's making, your next commit would write where it leads.
+        // Of the repository the jail writes only what a push needs, and reflogs for show: of those
+        // a symlink would have your every commit write where it leads.
         let (git, kind) = (host.cwd.join(".git"), places[0].0);
         let refs = if git.join("reftable").exists() { "reftable" } else { "refs" };
         let parts = [("rol", ""), (kind, "objects"), (kind, refs), ("ro", "logs")];
         for (kind, part) in parts.into_iter().filter(|it| git.join(it.1).exists()) {
-            mounts.push(mount(kind, &spelled(&git, part), &spelled("/ajail/origin", part))?);
+            mounts.push(mount(host, kind, &spelled(&git, part), &spelled("/ajail/origin", part))?);
         }
     }
     Ok(mounts)
@@ -265,31 +266,27 @@ fn spelled(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
     })
 }
 
-/// What no caller may ask for, lest the next jail stand on what this one wrote.
-fn guard(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<(), String> {
+fn mount(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<Mount, String> {
     let own = dst == Path::new("/") || dst == Path::new("/dev") || dst.starts_with("/proc");
-    must(!own, dst, "the jail has its own: cd into a project, or mount it elsewhere")?;
-    // By device and inode: a bind mount gives a directory a second path.
-    let id = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    let holds = |a: &Path, b: &Path| id(a).is_some_and(|a| b.ancestors().any(|b| id(b) == Some(a)));
-    let safe = |floor: &PathBuf| !holds(src, floor) && !holds(floor, src);
+    must(!own || src == host.root, dst, "the jail has its own: cd into a project")?;
+    // What the next jail stands on must not be what this one wrote.
+    let safe = |floor: &PathBuf| !floor.starts_with(src) && !src.starts_with(floor);
     let safe = !["rw", "dev"].contains(&kind) || host.floor.iter().all(safe);
-    must(safe, src, "writable, it could change the next jail: cd into a project, or use --ro")
-}
-
-fn mount(kind: &str, src: &Path, dst: &Path) -> Result<Mount, String> {
-    // The one rule for every path: a jail may have left a symlink wherever it could write.
+    must(safe, src, "writable, it could change the next jail: cd into a project, or use --ro")?;
+    // A jail may have left a symlink wherever it could write.
     let real = src.canonicalize().map_err(no(src))?;
     must(real == src, src, format!("a symlink leads to {}: name that", quoted(&real)))?;
     let meta = fs::metadata(src).map_err(no(src))?;
     let (flags, words) = match (kind, meta.is_dir()) {
-        ("rw", _) => ("--bind IT", "writable, changes are kept"),
+        ("rw" | "edit", _) => ("--bind IT", "writable, changes are kept"),
         ("ro", true) => ("--overlay-src IT --tmp-overlay", "temporary overlay, changes vanish"),
         ("ro", _) if meta.is_file() => ("--bind-data", "private copy, changes vanish"),
         ("rol", _) => ("--ro-bind IT", "read-only"),
         ("hide", true) => ("--tmpfs", "empty, changes vanish"),
         ("hide", _) => ("--bind-data", "empty, changes vanish"),
-        ("dev", dir) if dir || meta.rdev() != 0 => ("--dev-bind IT", "device of the host"),
+        ("dev", dir) if dir || meta.rdev() != 0 => {
+            ("--dev-bind IT", "device of the host, changes are kept")
+        }
         _ => return Err(no(src)(format!("{kind} does not work on this sort of file"))),
     };
     let mut flags = flags.to_string();
@@ -301,6 +298,7 @@ fn mount(kind: &str, src: &Path, dst: &Path) -> Result<Mount, String> {
 }
 
 // ---- 3. A clone is made in a jail of its own: git on the host would trust what a jail wrote.
+// It is whole: with hard links the jail could write to the origin's files.
 const MAKE_CLONE: &str = "
 command -v git >/dev/null || exec echo 'no git in the root fs: try ajail --fs-edit apk add git'
 [ \"$(git -C /ajail/origin for-each-ref --count=1)\" ] || exec echo 'no commit in it yet'
@@ -309,12 +307,13 @@ exec git -c checkout.workers=0 clone --quiet --no-hardlinks /ajail/origin .";
 fn workspace(options: &Options, host: &Host) -> Result<PathBuf, String> {
     let Some(name) = last(options, "--clone") else { return Ok(host.cwd.clone()) };
     // In a linked worktree .git is a file, which says where the repository is.
-    let file = fs::read_to_string(host.cwd.join(".git")).unwrap_or_default();
+    let git = host.cwd.join(".git");
+    let file = if git.is_file() { fs::read_to_string(git).unwrap_or_default() } else { "".into() };
     let main = file.strip_prefix("gitdir: ").and_then(|dir| dir.split_once("/.git/"));
     let above = || host.cwd.ancestors().find(|dir| dir.join(".git").is_dir());
-    let top = main.map(|(dir, _)| Path::new(dir)).or_else(above).map(quoted);
-    let why = top.clone().map_or("no git repository".into(), |it| format!("not its top: cd {it}"));
-    must(top == Some(quoted(&host.cwd)), &host.cwd, why)?;
+    let top = main.map(|(dir, _)| Path::new(dir)).or_else(above);
+    let why = top.map_or("no git repository".into(), |t| format!("not its top: cd {}", quoted(t)));
+    must(top == Some(&host.cwd), &host.cwd, why)?;
     let odd = name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'/');
     must(!odd, name, "the name of a clone has no / and does not begin with a dot")?;
     // One directory a repository, its path with + for /, escaped so that no two are alike.
@@ -327,14 +326,14 @@ fn workspace(options: &Options, host: &Host) -> Result<PathBuf, String> {
     }
     // Made beside its place and renamed when it is whole: nobody ever takes up half a clone.
     let new = clones.join(format!(".new.{}", process::id()));
-    fs::create_dir_all(&new).map_err(no(&new))?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&new).map_err(no(&new))?;
     let made = make_clone(options, host, &new);
     // Another ajail may have been first: take up what it made under the name, or the next number.
     while made.is_ok() && fs::rename(&new, &clone).is_err() && name.is_empty() && clone.exists() {
         clone = free().unwrap_or_default();
     }
     let _ = fs::remove_dir_all(&new).and_then(|()| fs::remove_dir(&clones));
-    made.map(|()| clone)
+    made.and_then(|()| must(clone.exists(), &clone, "could not be made")).map(|()| clone)
 }
 
 fn make_clone(options: &Options, host: &Host, new: &Path) -> Result<(), String> {
@@ -342,9 +341,9 @@ fn make_clone(options: &Options, host: &Host, new: &Path) -> Result<(), String> 
     let command = ["sh", "-c", MAKE_CLONE].map(OsString::from).into();
     let maker = Options { words: vec![], net: false, env: vec![], command };
     let mut jail = mounts(&maker, host, new)?;
-    jail.push(mount("rol", &host.cwd.join(".git"), Path::new("/ajail/origin"))?);
+    jail.push(mount(host, "rol", &host.cwd.join(".git"), Path::new("/ajail/origin"))?);
     let out = bwrap(&maker, host, &jail)?.stderr(Stdio::inherit()).output().map_err(no("bwrap"))?;
-    let why = String::from_utf8_lossy(out.stdout.trim_ascii_end());
+    let why = out.stdout.trim_ascii_end().escape_ascii().to_string();
     must(why.is_empty() && out.status.success(), &host.cwd, format!("not cloned: {why}"))?;
     // What was asked for must fit the clone, or there shall be none.
     mounts(options, host, new).map(drop)
@@ -357,11 +356,13 @@ fn status(options: &Options, mounts: &[Mount], scoped: bool) -> String {
         let from = if src == dst { String::new() } else { format!(" (from {})", quoted(src)) };
         text += &format!("ajail: {}{from}: {words}\n", quoted(dst));
     }
-    let looser = |it: &&(&str, OsString)| ["--userns", "--cap-add", "--bw"].contains(&it.0);
-    for (name, value) in options.words.iter().filter(looser) {
-        text += &format!("ajail: {name} {}\n", value.as_bytes().escape_ascii());
-    }
-    text += if scoped { "" } else { "ajail: abstract sockets: the host's, on this kernel\n" };
+    let loose = options.words.iter().filter(|it| ["--userns", "--cap-add", "--bw"].contains(&it.0));
+    text.extend(loose.map(|it| format!("ajail: {} {}\n", it.0, it.1.as_bytes().escape_ascii())));
+    text += if scoped {
+        ""
+    } else {
+        "ajail: this kernel stops no signals to your group, and no abstract sockets\n"
+    };
     text + if options.net { "ajail: network: the host's\n" } else { "ajail: network: none\n" }
 }
 
@@ -371,12 +372,12 @@ fn argv(options: &Options, host: &Host, mounts: &[Mount]) -> Vec<OsString> {
         let words = words.split_whitespace().map(OsStr::new);
         argv.extend(words.map(|word| if word == "IT" { it.as_ref() } else { word }.to_os_string()));
     };
-    // No process, IPC object, cgroup or host name of the host's, and no network unless shared.
-    put("--unshare-all --unshare-user", &"");
+    // No process, IPC object or cgroup of the host's, nor its name, and no network unless shared.
+    put("--unshare-all --unshare-user --hostname ajail", &"");
     put(if options.net { "--share-net" } else { "" }, &"");
-    // Root by name, for package managers. No capability: real root could undo the mounts.
-    put("--uid 0 --gid 0 --cap-drop ALL", &"");
-    put("--die-with-parent", &""); // nothing outlives ajail, which becomes bwrap
+    put("--uid 0 --gid 0", &""); // root by name, for package managers
+    put("--cap-drop ALL", &""); // real root could undo the mounts
+    put("--die-with-parent", &""); // nothing outlives ajail, nor ajail its caller
     for mount in mounts {
         put(&mount.flags, &mount.src);
         put("IT", &mount.dst);
@@ -401,15 +402,14 @@ fn argv(options: &Options, host: &Host, mounts: &[Mount]) -> Vec<OsString> {
 }
 
 fn dry_run(options: &Options, host: &Host, mounts: &[Mount]) -> String {
-    let mut text = format!("env -i {}", quoted(&host.bwrap));
-    for name in options.env.chunks(3).map(|set| quoted(&set[1])) {
-        text += &format!(" \\\n  --setenv {name} \"$AJAIL_ENV_{name}\"");
-    }
-    for word in argv(options, host, mounts).iter().chain([&"--".into()]).chain(&options.command) {
-        text += if word.as_bytes().starts_with(b"--") { " \\\n  " } else { " " };
-        text += &quoted(word);
-    }
-    text + "\n# and beyond a shell: --seccomp, Landlock, a new session keyring, no descriptors\n"
+    let env = options.env.chunks(3).map(|set| quoted(&set[1]));
+    let env = env.map(|it| format!("--setenv {it} \"$AJAIL_ENV_{it}\""));
+    let argv = argv(options, host, mounts);
+    let command = ["--".into()].into_iter().chain(options.command.iter().map(quoted));
+    let words = argv.iter().map(quoted).chain(env).chain(command);
+    let line = |it: String| if it.starts_with("--") { " \\\n  " } else { " " }.to_string() + &it;
+    format!("env -i {}{}\n", quoted(&host.bwrap), words.map(line).collect::<String>())
+        + "# and beyond a shell: --seccomp, Landlock, a new session keyring, no descriptors\n"
 }
 
 fn bwrap(options: &Options, host: &Host, mounts: &[Mount]) -> Result<Command, String> {
@@ -463,7 +463,7 @@ fn cut_ties() -> Result<bool, String> {
 /// The system call filter, in seccomp's machine code.
 fn filter() -> Vec<u8> {
     let [abi, ioctl, ptrace, _, add_key, vm_writev, _] = NUMBERS;
-    let op = |code: u8, yes: u8, no: u8, it: u32| [[code, 0, yes, no], it.to_le_bytes()].concat();
+    let op = |code: u8, jt: u8, jf: u8, it: u32| [[code, 0, jt, jf], it.to_le_bytes()].concat();
     let (load, equal) = (|at| op(0x20, 0, 0, at), |value, no| op(0x15, 0, no, value));
     let deny = || op(0x06, 0, 0, 0x0005_0001); // with EPERM
     // Another ABI has other numbers: i386's, or x32's, which are above these.

@@ -356,6 +356,7 @@ is "$(jail readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
 is "$(AJAIL_ARGS=--no-net jail --net readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
 C
 claim 'every other namespace is the jail'\''s own' <<'C'
+is "$(jail uname -n)" ajail
 for ns in cgroup ipc mnt pid user uts; do
 	inner=$(jail readlink /proc/self/ns/$ns); has "$inner" "$ns"; [ "$inner" != "$(readlink /proc/self/ns/$ns)" ]
 done
@@ -399,6 +400,10 @@ C
 claim 'a hidden directory appears empty, a hidden file reads as empty' <<'C'
 mkdir d; echo s >d/s; echo s >.env
 is "$(jail --hide=d --hide=.env sh -c 'ls -A d; cat .env; echo ok')" ok; is "$(cat .env d/s)" $'s\ns'
+C
+claim 'of two rules for one file the last counts' <<'C'
+echo s >f; jail --hide=f --rw=f sh -c 'cat f; echo t >f' >out; is "$(cat out f)" $'s\nt'
+is "$(AJAIL_ARGS=--hide=f jail --ro=./f cat f)" t; is "$(jail --ro=f --hide=f cat f)" ''; denied 'ead-only' --ro=f --rol=f 'echo x >f'
 C
 claim '--hide without a value leaves the current directory empty' <<'C'
 touch f; is "$(jail --hide sh -c 'pwd; ls -A; touch g')" "$P"; [ ! -e g ]
@@ -523,6 +528,13 @@ mkdir -p real/bin; cp "$T/bin/bwrap" real/bin/; ln -s "$P/real/bin" ../link
 (cd real; PATH="$(dirname "$P")/link:$PATH" refused "cd into a project" true)
 (cd real; PATH="$PWD/bin:$PATH"; has "$(ajail --dry-run --quiet true)" "$T/bin/bwrap")
 C
+claim 'no bwrap is run that lies below the current directory, or is reached through it' <<'C'
+mkdir b; printf '#!/bin/sh\necho planted\n' >b/bwrap; chmod +x b/bwrap; ln -s "$P/b" ../outside; ln -s "$T/bin" inside; ln -s "$P/b/bwrap" ../own
+for dir in "$P/b" "$(dirname "$P")/outside" "$P/inside" b .; do
+	is "$(PATH=$dir:$PATH jail --ro echo jailed)" jailed; is "$(PATH=$dir:$PATH jail echo jailed)" jailed
+done
+refused 'not on the PATH' --bwrap-bin="$(dirname "$P")/own" --ro true
+C
 claim 'a value of AJAIL_ENV_ is on no command line' <<'C'
 export AJAIL_ENV_TOKEN=hunter2
 jail sh -c 'echo $TOKEN >got; sleep 2' & sleep 1
@@ -629,6 +641,7 @@ out=$(ajail --quiet --dry-run --ro --hide=d sh -c 'ls d; cat f; echo "$TOKEN"; t
 hasnt "$out" "it's"; has "$out" '"$AJAIL_ENV_TOKEN"'
 is "$(bash -c "$out")" $'r\nit\'s'; [ ! -e lost ]
 has "$(ajail --quiet --dry-run --ro=f true)" "--bind-data"
+is "$(bash -c "$(AJAIL_ENV_HOME=/me ajail --quiet --dry-run sh -c 'echo $HOME')")" "$(AJAIL_ENV_HOME=/me jail sh -c 'echo $HOME')"
 C
 
 # ---- Clones.
@@ -646,10 +659,10 @@ jail --clone=c sh -c 'echo 3 >f; git commit -qam three; git push -q origin HEAD:
 is "$(git log --format=%s -1 agent)" four; git rev-parse -q --verify t >/dev/null
 is "$(cat f untracked)" $'dirty\nnew'; git fsck --no-dangling; cmp .git/config ../config; cmp .git/HEAD ../HEAD
 C
-claim 'a named clone is taken up as it was left, a nameless one is new' <<'C'
+claim 'a named clone is taken up as it was left, a nameless one is new, and nobody else can read them' <<'C'
 git_in_fs; origin
 jail --clone=a touch left; is "$(jail --clone=a ls)" $'f\nleft'; is "$(jail --clone ls)" f
-is "$(ls "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)")" $'1\na'
+is "$(ls "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)")" $'1\na'; is "$(stat -c %a "$HOME/.ajail/clone" "$HOME"/.ajail/clone/*"$(basename "$(dirname "$P")")"*/1 | sort -u)" 700
 C
 claim 'of the origin only objects and refs can be written' <<'C'
 git_in_fs; origin; (cd .git; find . -type f -not -path './objects/*' -not -path './refs/*' -exec sha256sum {} + | sort) >../before
@@ -679,7 +692,8 @@ claim '--clone says what is wrong: no repository, below the top, a worktree, no 
 git_in_fs; refused 'no git repository' --clone true
 mkdir e; (cd e; git init -q .; refused 'no commit' --clone true); rm -rf e
 origin; mkdir sub; (cd sub; refused "cd $P" --clone true); git worktree add -q ../wt side; (cd ../wt; refused "$P" --clone true)
-mv .git ../g; ln -s ../g .git; refused symlink --clone true; rm .git; mv ../g .git
+refused 'could not be made' --clone="$(printf %0300d 0)" true
+mv .git ../g; mkfifo .git; refused 'no git repository' --clone true; rm .git; ln -s ../g .git; refused symlink --clone true; rm .git; mv ../g .git
 refused 'no /' --clone=a/b true; refused 'no /' --clone=.. true
 mv "$FS/own/usr/bin/git" ../git; r=0; refused 'apk add git' --fs=own --clone true || r=1; mv ../git "$FS/own/usr/bin/git"; is $r 0
 C
