@@ -61,8 +61,7 @@ Examples:    ajail --ro --no-net make test    a build that can neither change no
 fn main() {
     let done = run().and_then(|it| io::stdout().write_all(it.as_bytes()).map_err(no("output")));
     let Err(refusal) = done else { return };
-    // Not eprintln!, which panics where standard error takes nothing.
-    let _ = writeln!(io::stderr(), "ajail: {refusal}");
+    let _ = writeln!(io::stderr(), "ajail: {refusal}"); // eprintln! panics if that takes nothing
     process::exit(125);
 }
 
@@ -172,14 +171,14 @@ fn look(options: &Options) -> Result<Host, String> {
         let there = there.map(|entry| quoted(entry.file_name()) + " ").collect::<String>();
         return Err(no(name)(format!("no root fs of yours; there are {there}(try mkalpine.sh)")));
     };
-    // Not a bwrap that a jail could have put there: relative, or below this directory.
     let bin = last(options, "--bwrap-bin").unwrap_or("bwrap".as_ref());
     let path = env::var_os("PATH").unwrap_or_default();
-    let both = |path: &PathBuf| [path.clone(), path.canonicalize().unwrap_or_default()];
-    let safe = |it: &PathBuf| it.is_file() && both(it).iter().all(|it| !it.starts_with(&cwd));
     let mut bins = env::split_paths(&path).filter(|it| it.is_absolute()).map(|it| it.join(bin));
-    let why = "not on the PATH, other than below here: install bubblewrap 0.12 (see mkbwrap.sh)";
-    let bwrap = bins.find(safe).ok_or_else(|| no(bin)(why))?;
+    let bwrap = bins.find(|it| it.is_file()).unwrap_or_default();
+    must(bwrap.is_file(), bin, "not on the PATH: install bubblewrap 0.12, see mkbwrap.sh")?;
+    let both = |it: &PathBuf| [it.clone(), it.canonicalize().unwrap_or(it.clone())];
+    let apart = both(&bwrap).iter().all(|it| !it.starts_with(&cwd));
+    must(apart, &bwrap, "lies below here, where a jail could have put it: cd elsewhere")?;
     let floor = [&all, &name, &bwrap].into_iter().flat_map(both).collect();
     Ok(Host { uid, cwd, ajail: ajail.canonicalize().unwrap_or(ajail), root, bwrap, floor })
 }
@@ -223,14 +222,16 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         if places[n + 1..].iter().any(|it| spelled(&host.cwd, it.2) == dst) {
             continue; // bwrap could not mount over a copied file
         }
+        must(dst == host.cwd || !host.cwd.starts_with(&dst), &dst, "covers the current directory")?;
         let under = |top| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| spelled(top, p));
         // In a writable place the jail could rename a directory on the way and put another there.
         // It cannot rename a mount. (Right above what covers it, so that no other is covered.)
         for dir in dst.ancestors().skip(1).filter(|_| kind != "rw") {
             let at = mounts.iter().rposition(|mount| dir.starts_with(&mount.dst)).unwrap_or(0);
             let src = spelled(&mounts[at].src, dir.strip_prefix(&mounts[at].dst).unwrap_or(dir));
-            if mounts[at].words.ends_with("kept") && mounts[at].dst != dir && src.is_dir() {
-                mounts.insert(at + 1, mount(host, "rw", &src, dir)?);
+            if at > 0 && mounts[at].words.ends_with("kept") && mounts[at].dst != dir && src.is_dir()
+            {
+                mounts.insert(at + 1, mount(host, "edit", &src, dir)?);
             }
         }
         mounts.push(Mount { src: under(workspace), ..mount(host, kind, &under(seen), &dst)? });
@@ -269,9 +270,11 @@ fn spelled(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 fn mount(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<Mount, String> {
     let own = dst == Path::new("/") || dst == Path::new("/dev") || dst.starts_with("/proc");
     must(!own || src == host.root, dst, "the jail has its own: cd into a project")?;
-    // What the next jail stands on must not be what this one wrote.
-    let safe = |floor: &PathBuf| !floor.starts_with(src) && !src.starts_with(floor);
-    let safe = !["rw", "dev"].contains(&kind) || host.floor.iter().all(safe);
+    // What the next jail stands on, by whatever path, must not be what this one wrote.
+    let id = |it: &Path| it.metadata().map(|it| (it.dev(), it.ino())).ok();
+    let holds = |a: &Path, b: &Path| id(a).is_some_and(|a| b.ancestors().any(|b| id(b) == Some(a)));
+    let apart = |floor: &PathBuf| !holds(src, floor) && !holds(floor, src);
+    let safe = !["rw", "dev"].contains(&kind) || host.floor.iter().all(apart);
     must(safe, src, "writable, it could change the next jail: cd into a project, or use --ro")?;
     // A jail may have left a symlink wherever it could write.
     let real = src.canonicalize().map_err(no(src))?;
@@ -284,9 +287,7 @@ fn mount(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<Mount, Strin
         ("rol", _) => ("--ro-bind IT", "read-only"),
         ("hide", true) => ("--tmpfs", "empty, changes vanish"),
         ("hide", _) => ("--bind-data", "empty, changes vanish"),
-        ("dev", dir) if dir || meta.rdev() != 0 => {
-            ("--dev-bind IT", "device of the host, changes are kept")
-        }
+        ("dev", dir) if dir || meta.rdev() != 0 => ("--dev-bind IT", "device, changes are kept"),
         _ => return Err(no(src)(format!("{kind} does not work on this sort of file"))),
     };
     let mut flags = flags.to_string();
@@ -302,7 +303,7 @@ fn mount(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<Mount, Strin
 const MAKE_CLONE: &str = "
 command -v git >/dev/null || exec echo 'no git in the root fs: try ajail --fs-edit apk add git'
 [ \"$(git -C /ajail/origin for-each-ref --count=1)\" ] || exec echo 'no commit in it yet'
-exec git -c checkout.workers=0 clone --quiet --no-hardlinks /ajail/origin .";
+git -c checkout.workers=0 clone --quiet --no-hardlinks /ajail/origin . || echo 'see above'";
 
 fn workspace(options: &Options, host: &Host) -> Result<PathBuf, String> {
     let Some(name) = last(options, "--clone") else { return Ok(host.cwd.clone()) };
@@ -358,11 +359,7 @@ fn status(options: &Options, mounts: &[Mount], scoped: bool) -> String {
     }
     let loose = options.words.iter().filter(|it| ["--userns", "--cap-add", "--bw"].contains(&it.0));
     text.extend(loose.map(|it| format!("ajail: {} {}\n", it.0, it.1.as_bytes().escape_ascii())));
-    text += if scoped {
-        ""
-    } else {
-        "ajail: this kernel stops no signals to your group, and no abstract sockets\n"
-    };
+    text += if scoped { "" } else { "ajail: this kernel stops no signals and abstract sockets\n" };
     text + if options.net { "ajail: network: the host's\n" } else { "ajail: network: none\n" }
 }
 
@@ -423,11 +420,11 @@ fn bwrap(options: &Options, host: &Host, mounts: &[Mount]) -> Result<Command, St
 }
 
 // ---- 5. What std has no function for, straight from the kernel.
-/// The processor's ABI, and ioctl, ptrace, prctl, add_key, process_vm_writev, memfd_create in it.
+/// The ABI; ioctl, ptrace, prctl, add_key, process_vm_writev, memfd_create, socket, prlimit64.
 #[cfg(target_arch = "x86_64")]
-const NUMBERS: [u32; 7] = [0xc000_003e, 16, 101, 157, 248, 311, 319];
+const NUMBERS: [u32; 9] = [0xc000_003e, 16, 101, 157, 248, 311, 319, 41, 302];
 #[cfg(target_arch = "aarch64")]
-const NUMBERS: [u32; 7] = [0xc000_00b7, 29, 117, 167, 217, 271, 279];
+const NUMBERS: [u32; 9] = [0xc000_00b7, 29, 117, 167, 217, 271, 279, 198, 261];
 
 fn call(name: &str, number: u32, [a, b, c, d, e]: [c_long; 5]) -> Result<c_long, String> {
     unsafe extern "C" {
@@ -453,6 +450,8 @@ fn cut_ties() -> Result<bool, String> {
     call("close_range", 436, [3, u32::MAX.into(), 4, 0, 0])?;
     // The kernel looks for keys in the session keyring on its own account, too: have a new one.
     let _ = call("keyctl", NUMBERS[4] + 2, [1, 0, 0, 0, 0]);
+    // No core dump, which the host's handler would get. (1 stops that as well, 0 does not.)
+    let _ = call("prlimit64", NUMBERS[8], [0, 4, [1u64, 1].as_ptr() as c_long, 0, 0]);
     // Landlock, which asks for no_new_privs: no rule for files and ports, but no abstract socket,
     // such as an X server's, and no signal to the process group that the caller's script is in.
     call("prctl", NUMBERS[3], [38, 1, 0, 0, 0])?;
@@ -462,18 +461,19 @@ fn cut_ties() -> Result<bool, String> {
 
 /// The system call filter, in seccomp's machine code.
 fn filter() -> Vec<u8> {
-    let [abi, ioctl, ptrace, _, add_key, vm_writev, _] = NUMBERS;
+    let [abi, ioctl, ptrace, _, add_key, vm_writev, _, socket, _] = NUMBERS;
     let op = |code: u8, jt: u8, jf: u8, it: u32| [[code, 0, jt, jf], it.to_le_bytes()].concat();
     let (load, equal) = (|at| op(0x20, 0, 0, at), |value, no| op(0x15, 0, no, value));
     let deny = || op(0x06, 0, 0, 0x0005_0001); // with EPERM
     // Another ABI has other numbers: i386's, or x32's, which are above these.
     let mut code = [load(4), op(0x15, 1, 0, abi), deny()].concat();
     code.extend([load(0), op(0x35, 0, 1, 0x4000_0000), deny()].concat());
-    // A call, the offset of what decides (0: its number, 16 and 24: its arguments), and the value.
-    // TIOCSTI and TIOCLINUX type into the caller's terminal; process 1 is bwrap.
+    // A call, where to look (0: its number, 16, 24: its arguments), for what: TIOCSTI and TIOCLINUX
+    // type into the caller's terminal; process 1 is bwrap; vsock (40) is in no namespace; add_key,
+    // request_key, keyctl reach the user's keys; io_uring (425) gets around this filter.
     let some = [(ioctl, 24, 0x5412), (ioctl, 24, 0x541c), (ptrace, 24, 1), (vm_writev, 16, 1)];
-    let keys = [add_key, add_key + 1, add_key + 2].map(|call| (call, 0, call));
-    for (call, at, value) in some.into_iter().chain(keys) {
+    let keys = [add_key, add_key + 1, add_key + 2, 425].map(|call| (call, 0, call));
+    for (call, at, value) in some.into_iter().chain(keys).chain([(socket, 16, 40)]) {
         code.extend([load(0), equal(call, 3), load(at), equal(value, 1), deny()].concat());
     }
     [code, op(0x06, 0, 0, 0x7fff_0000)].concat() // allow

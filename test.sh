@@ -154,6 +154,13 @@ denied 'superuser|not permitted' --hide=h "umount $P/h"
 denied 'ermi' --rol=r "mount -o remount,rw,bind $P/r"
 is "$(plain --cap-add ALL --tmpfs "$P/h" sh -c "umount $P/h && cat $P/h/s")" secret
 C
+claim 'a crash in a jail reaches no handler of the host'\''s' <<'C'
+was=$(cat /proc/sys/kernel/core_pattern); printf '#!/bin/sh\ncat >/dev/null; echo crash >>%s/crashes\n' "$P" >handler; chmod +x handler
+echo "|$P/handler" >/proc/sys/kernel/core_pattern 2>/dev/null || skip "the core pattern cannot be set"
+jail sh -c 'kill -SEGV $$' || :; sleep 0.5; in=$(cat crashes 2>/dev/null || :)
+(ulimit -c unlimited; plain sh -c 'kill -SEGV $$') || :; sleep 0.5; out=$(cat crashes 2>/dev/null || :)
+printf '%s\n' "$was" >/proc/sys/kernel/core_pattern; is "$in" ''; is "$out" crash
+C
 claim 'real root cannot write to the /proc/sys of the host' <<'C'
 denied 'ead-only' 'echo x >/proc/sys/kernel/core_pattern'
 C
@@ -432,11 +439,18 @@ claim '--fs-edit keeps changes to the root fs, or to one subtree only' <<'C'
 jail --fs=own --fs-edit touch /etc/kept; [ -e "$FS/own/etc/kept" ]
 jail --fs=own --fs-edit=etc touch /etc/kept2 /usr/lost; [ -e "$FS/own/etc/kept2" ]; [ ! -e "$FS/own/usr/lost" ]
 C
+claim '--fs-edit goes with the options for places' <<'C'
+mkdir .git d; echo s >.env
+is "$(jail --fs=own --fs-edit --rol=.git --hide=.env --mount=d,/opt/x/y,ro sh -c 'cat .env; touch /etc/both; echo ok')" ok; [ -e "$FS/own/etc/both" ]
+jail --fs=own --fs-edit --dev=/dev/null sh -c 'echo x >/dev/null; touch /dev/lost'; [ ! -e "$FS/own/dev/lost" ]
+jail --fs=own --home-edit --mount=d,/root/a/b sh -c ':'; jail --fs=own --home-edit --mount=d,/root/a/b sh -c ':'
+C
 claim '--home-edit keeps changes to /root, or to one subtree only' <<'C'
 jail --fs=own --home-edit sh -c 'mkdir -p /root/sub; touch /root/kept /lost'; [ -e "$FS/own/root/kept" ]; [ ! -e "$FS/own/lost" ]
 jail --fs=own --home-edit=sub touch /root/sub/kept /root/lost; [ -e "$FS/own/root/sub/kept" ]; [ ! -e "$FS/own/root/lost" ]
 C
 claim '--fs is a name or an absolute path' <<'C'
+mkdir ../h; is "$(HOME=$(dirname "$P")/h jail --fs="$FS/own" echo ok)" ok
 is "$(jail --fs=own echo ok)" ok; is "$(jail --fs="$FS/own" echo ok)" ok
 C
 claim '--cap-add gives one capability, and --bw and --bwrap-bin do what they say' <<'C'
@@ -508,6 +522,7 @@ denied 'busy' --rol=a/b/.git 'mv a x'; denied 'busy' --rol=a/b/.git 'mv a/b x'; 
 jail --rol=a/b/.git touch a/b/kept; [ -e a/b/kept ]
 mkdir c/d c/e; echo s >c/d/s
 is "$(jail --rw=c/d --hide=c/d/s --rol=c/e sh -c 'cat c/d/s; echo ok')" ok
+mkdir ../m a/m; echo m >../m/m; is "$(jail --mount=../m,a/m,rw --rol=a/b cat a/m/m)" m
 denied 'busy' --rw=c/d --hide=c/d/s --rol=c/e 'mv c x'; denied 'busy' --rw=c/d --hide=c/d/s 'mv c x'
 C
 claim 'a path of --fs-edit and --home-edit stays inside the root fs' <<'C'
@@ -517,22 +532,33 @@ mkdir ../x; refused 'No such file' --fs=own "--fs-edit=../../../$(realpath ../x)
 jail --fs=own --fs-edit=../../../etc touch /etc/dots; [ -e "$FS/own/etc/dots" ]
 C
 claim 'nothing is mounted over / or the jail'\''s own /dev and /proc' <<'C'
-for d in / /dev /proc /proc/1 /x/..; do refused 'has its own' --mount=.,$d true; done
+for d in / /x/..; do refused covers --mount=.,$d true; done
+for d in /dev /proc /proc/1; do refused 'has its own' --mount=.,$d true; done
+for o in --ro=.. --rw=/ --hide="$HOME"; do refused covers $o true || refused 'has its own' $o true; done
 (cd /; refused 'has its own' true; refused 'has its own' --ro true; refused 'has its own' --hide true)
 C
 claim 'nothing is writable that contains ~/.ajail, the root fs in use or bwrap, or lies in them' <<'C'
 for d in "$HOME" "$HOME/.ajail" "$FS" "$FS/own" "$FS/own/etc"; do (cd "$d"; refused 'cd into a project' true); done
-for o in --rw="$HOME" --mount="$HOME",/m,rw --rw="$FS" --mount=/,/m,rw --rw="$ROOT_FS"; do refused 'cd into a project' $o true; done
+mkdir /tmp/ajail-away.$$; cd /tmp/ajail-away.$$; r=0
+for o in --rw="$HOME" --mount="$HOME",/m,rw --rw="$FS" --mount=/,/m,rw --rw="$ROOT_FS"; do refused 'cd into a project' $o true || r=1; done
+cd "$P"; rmdir /tmp/ajail-away.$$; is $r 0
 is "$(cd "$HOME"; jail --ro echo ok)" ok
 mkdir -p real/bin; cp "$T/bin/bwrap" real/bin/; ln -s "$P/real/bin" ../link
 mkdir ../w; cd ../w; PATH="$(dirname "$P")/link:$PATH" refused "cd into a project" --rw="$P/real" true
 C
+claim 'a second path to ~/.ajail, by a bind mount, is no way around that' <<'C'
+mkdir alias; unshare -Urm --propagation private sh -c '
+	mount --bind "$HOME/.ajail" alias && ls alias/fs >seen && cd alias &&
+	{ ajail true; echo $?; } >../err 2>&1' || skip "no mount in a user namespace here"
+has "$(cat seen)" default; has "$(cat err)" 'could change the next jail'
+C
 claim 'no bwrap is run that lies below the current directory, or is reached through it' <<'C'
 mkdir b; printf '#!/bin/sh\necho planted\n' >b/bwrap; chmod +x b/bwrap; ln -s "$P/b" ../outside; ln -s "$T/bin" inside; ln -s "$P/b/bwrap" ../own
-for dir in "$P/b" "$(dirname "$P")/outside" "$P/inside" b .; do
-	is "$(PATH=$dir:$PATH jail --ro echo jailed)" jailed; is "$(PATH=$dir:$PATH jail echo jailed)" jailed
+for dir in "$P/b" "$(dirname "$P")/outside" "$P/inside"; do
+	for o in --ro --rw; do PATH=$dir:$PATH refused 'lies below here' $o echo jailed; done
 done
-refused 'not on the PATH' --bwrap-bin="$(dirname "$P")/own" --ro true
+for dir in b .; do is "$(PATH=$dir:$PATH jail echo jailed)" jailed; done
+refused 'lies below here' --bwrap-bin="$(dirname "$P")/own" --ro true
 C
 claim 'a value of AJAIL_ENV_ is on no command line' <<'C'
 export AJAIL_ENV_TOKEN=hunter2
@@ -575,6 +601,15 @@ sleep 0.5
 printf '%s\n' 'use Socket; print "ran\n"; socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,pack_sockaddr_un("\0$ARGV[0]")) or die "denied: $!\n"; print "connected\n"' >c.pl
 has "$(plain perl c.pl $name 2>&1)" connected
 out=$(jail perl c.pl $name 2>&1) || :; kill $server; has "$out" ran; has "$out" 'denied: Operation not permitted'
+C
+claim 'there is no network but the one of IP: vsock is denied' <<'C'
+perl_in_fs
+cat >v.pl <<'X'
+print "ran\n"; my $n = $ARGV[0]; (syscall($n, 40, 1, 0) < 0) and print "$!\n"; (syscall(425, 1, 0) < 0) and print "$!\n";
+X
+case $(uname -m) in x86_64) n=41 ;; *) n=198 ;; esac
+has "$(jail --no-net perl v.pl $n)" $'ran\nOperation not permitted\nOperation not permitted'
+hasnt "$(plain perl v.pl $n)" $'ran\nOperation not permitted'
 C
 claim 'the jail cannot signal the caller'\''s process group' <<'C'
 [ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || skip "the kernel is older than 6.12"
