@@ -1,17 +1,17 @@
 //! ajail runs a program you don't completely trust in a jail made by bubblewrap (bwrap).
 //!
-//! It promises that the program sees a root file system (root fs) of its own, the current
-//! directory and what you name, but no other file, process, variable or descriptor, no abstract
-//! socket and no key's content of yours; has no privilege, even as root's; leaves nothing but
-//! what the status calls "kept"; ends when ajail does. It trusts the kernel, bwrap and the root fs.
+//! It promises that the program sees a root file system (root fs) of its own, the current directory
+//! and what you name, but no other file, process, variable or descriptor, no abstract socket and no
+//! key's content of yours; has no privilege, even as root's; leaves nothing but what the status
+//! calls "kept"; ends when ajail does. It trusts the kernel, bwrap and the root fs.
 //!
 //! It does not stop what is left in a writable directory and run later, by you or, set-id, by
-//! anybody (use --ro, --rol=.git or --clone, though symlinks among refs may yet lead git astray);
-//! servers on localhost and your network (use --no-net); Unix sockets in what you mount; use of
-//! your terminal and descriptors 0 to 2; flaws of the kernel; filling memory through overlays; a
-//! jail that swaps a path for a symlink or FIFO between ajail's look and bwrap's, as you start
-//! another in its tree. With --userns, nor undoing --rol and --hide, nor outliving ajail by taking
-//! over bwrap. Before Linux 6.12, nor abstract sockets and signals to the caller's group.
+//! anybody (use --ro, --rol=.git or --clone, where refs may yet be symlinks); servers on localhost
+//! and your network (use --no-net); Unix sockets in what you mount; use of your terminal and
+//! descriptors 0 to 2; flaws of the kernel; filling memory through overlays; locks and hidings from
+//! ending when you replace their path; a jail that swaps a path for a symlink or FIFO between
+//! ajail's look and bwrap's, as you start another. With --userns, nor undoing --rol and --hide, nor
+//! outliving ajail by taking over bwrap. Before Linux 6.12, nor abstract sockets and signals.
 
 use std::ffi::{OsStr, OsString, c_long};
 use std::fs::{self, File};
@@ -113,12 +113,12 @@ fn last<'a>(options: &'a Options, name: &str) -> Option<&'a OsStr> {
 }
 
 fn parse() -> Result<Options, String> {
-    let args = env::var_os("AJAIL_ARGS").unwrap_or_default();
-    let args = args.as_bytes().split(|b| *b == b';').map(<[u8]>::trim_ascii);
-    let args = args.filter(|word| !word.is_empty()).map(|word| OsStr::from_bytes(word).into());
+    let given = env::var_os("AJAIL_ARGS").unwrap_or_default();
+    let given = given.as_bytes().split(|b| *b == b';').map(<[u8]>::trim_ascii);
+    let given = given.filter(|word| !word.is_empty()).map(|word| OsStr::from_bytes(word).into());
     let mut argv = env::args_os().skip(1).peekable();
     let dashed = iter::from_fn(|| argv.next_if(|word| word.as_bytes().starts_with(b"-")));
-    let words = args.chain(dashed.take_while(|word| word != "--")).map(parse_option);
+    let words = given.chain(dashed.take_while(|word| word != "--")).map(parse_option);
     let words = words.collect::<Result<Vec<_>, _>>()?;
     let net = words.iter().rfind(|it| it.0.ends_with("net")).is_none_or(|it| it.0 == "--net");
     let command: Vec<OsString> = argv.collect();

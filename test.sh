@@ -217,7 +217,7 @@ if [ "$STAGE" = bench ]; then
 	[ ! -x "$T/bin/ajail-static" ] || row 'true, ajail, static' static alone
 	if [ -x "$FS/default/usr/bin/git" ]; then
 		mkdir ../repository && cd ../repository || exit 1
-		git init -q -b main . && git config user.name a && git config user.email a@b
+		git init -q -b main . && git config user.name a && git config user.email a@b && git config gc.auto 0
 		perl -e 'open my $r, "<", "/dev/urandom"; for my $n (1..20000) {
 			mkdir "d" . $n % 100; open my $f, ">", "d" . $n % 100 . "/$n"; read $r, my $b, 10240; print $f $b }'
 		git -c core.compression=0 add . && git commit -qm all && git -c core.compression=0 gc -q
@@ -727,7 +727,7 @@ git_in_fs; refused 'no git repository' --clone true
 mkdir e; (cd e; git init -q .; refused 'no commit' --clone true); rm -rf e
 origin; mkdir sub; (cd sub; refused "cd $P" --clone true); git worktree add -q ../wt side; (cd ../wt; refused "$P" --clone true)
 refused 'could not be made' --clone="$(printf %0300d 0)" true
-mv .git ../g; mkfifo .git; refused 'no git repository' --clone true; rm .git; ln -s ../g .git; refused symlink --clone true; rm .git; mv ../g .git
+mv .git ../g; mkfifo .git; r=0; timeout 10 ajail --clone true 2>../err || r=$?; is $r 125; rm .git; ln -s ../g .git; refused symlink --clone true; rm .git; mv ../g .git
 refused 'no /' --clone=a/b true; refused 'no /' --clone=.. true
 mv "$FS/own/usr/bin/git" ../git; r=0; refused 'apk add git' --fs=own --clone true || r=1; mv ../git "$FS/own/usr/bin/git"; is $r 0
 C
