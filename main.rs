@@ -20,7 +20,7 @@ use std::os::fd::{FromRawFd, IntoRawFd};
 use std::os::unix::{ffi::OsStrExt, fs::DirBuilderExt, fs::MetadataExt, process::CommandExt};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command, Stdio};
-use std::{env, fmt::Display, iter};
+use std::{collections::BTreeSet, env, fmt::Display, iter};
 
 const USAGE: &str = "\
 usage: ajail [OPTION]... [--] [COMMAND [ARG]...]
@@ -153,7 +153,7 @@ struct Host {
     ajail: PathBuf, // ~/.ajail
     root: PathBuf,  // the root fs in use
     bwrap: PathBuf,
-    floor: Vec<PathBuf>, // what the next jail stands on
+    floor: BTreeSet<PathBuf>, // what the next jail stands on
 }
 
 fn look(options: &Options) -> Result<Host, String> {
@@ -268,12 +268,12 @@ fn spelled(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 }
 
 fn mount(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<Mount, String> {
-    let own = dst == Path::new("/") || dst == Path::new("/dev") || dst.starts_with("/proc");
-    must(!own || src == host.root, dst, "the jail has its own: cd into a project")?;
+    must(dst != Path::new("/dev") && !dst.starts_with("/proc"), dst, "the jail has its own")?;
     // What the next jail stands on, by whatever path, must not be what this one wrote.
     let id = |it: &Path| it.metadata().map(|it| (it.dev(), it.ino())).ok();
-    let holds = |a: &Path, b: &Path| id(a).is_some_and(|a| b.ancestors().any(|b| id(b) == Some(a)));
-    let apart = |floor: &PathBuf| !holds(src, floor) && !holds(floor, src);
+    let above = |it: &Path| it.ancestors().map(id).collect::<Vec<_>>();
+    let own = above(src);
+    let apart = |it: &PathBuf| !above(it).contains(&own[0]) && !own.contains(&id(it));
     let safe = !["rw", "dev"].contains(&kind) || host.floor.iter().all(apart);
     must(safe, src, "writable, it could change the next jail: cd into a project, or use --ro")?;
     // A jail may have left a symlink wherever it could write.
