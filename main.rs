@@ -225,20 +225,20 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         must(dst == host.cwd || !host.cwd.starts_with(&dst), &dst, "covers the current directory")?;
         let under = |top| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| spelled(top, p));
         // In a writable place the jail could rename a directory on the way and put another there.
-        // It cannot rename a mount. (Right above what covers it, so that no other is covered.)
+        // It cannot rename a mount. (Right above its cover, lest it cover another; the first is the
+        // root fs, which holds nothing of yours.)
         for dir in dst.ancestors().skip(1).filter(|_| kind != "rw") {
             let at = mounts.iter().rposition(|mount| dir.starts_with(&mount.dst)).unwrap_or(0);
             let src = spelled(&mounts[at].src, dir.strip_prefix(&mounts[at].dst).unwrap_or(dir));
-            if at > 0 && mounts[at].words.ends_with("kept") && mounts[at].dst != dir && src.is_dir()
-            {
+            let kept = mounts[at].words.ends_with("kept") && mounts[at].dst != dir;
+            if at > 0 && kept && src.is_dir() {
                 mounts.insert(at + 1, mount(host, "edit", &src, dir)?);
             }
         }
         mounts.push(Mount { src: under(workspace), ..mount(host, kind, &under(seen), &dst)? });
     }
     if last(options, "--clone").is_some() {
-        // Of the repository the jail writes only what a push needs, and reflogs for show: of those
-        // a symlink would have your every commit write where it leads.
+        // What a push needs; and reflogs for show: as symlinks they would lead your every commit.
         let (git, kind) = (host.cwd.join(".git"), places[0].0);
         let refs = if git.join("reftable").exists() { "reftable" } else { "refs" };
         let parts = [("rol", ""), (kind, "objects"), (kind, refs), ("ro", "logs")];
