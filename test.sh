@@ -433,7 +433,9 @@ is "$(jail --mount=../src,/m sh -c 'cat /m/s; touch /m/lost')" s; [ ! -e ../src/
 jail --mount=../src,/m,rw touch /m/kept; [ -e ../src/kept ]
 denied 'ead-only' --mount=../src,/m,rol 'touch /m/x'
 is "$(jail --mount=../src,/m,hide sh -c 'ls -A /m; echo ok')" ok
-is "$(jail --mount=../src/s,/m,ro sh -c 'cat /m')" s
+is "$(jail --mount=../src/s,/m,ro sh -c 'echo x >>/m; cat /m' | tr '\n' ' ')" 's x '; is "$(cat ../src/s)" s
+is "$(jail --mount=../src/s,/m,hide sh -c 'cat /m; echo ok')" ok; denied 'ead-only' --mount=../src/s,/m,rol 'echo x >>/m'
+jail --mount=../src/s,/m,rw sh -c 'echo t >/m'; is "$(cat ../src/s)" t
 C
 claim '--dev makes a device usable' <<'C'
 is "$(jail --dev=/dev/zero head -c 2 /dev/zero | od -An -tx1 | tr -d ' ')" 0000
