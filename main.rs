@@ -6,12 +6,13 @@
 //! calls "kept"; ends when ajail does. It trusts the kernel, bwrap and the root fs.
 //!
 //! It does not stop what is left in a writable directory and run later, by you or, set-id, by
-//! anybody (use --ro, --rol=.git or --clone, where refs may yet be symlinks); servers on localhost
-//! and your network (use --no-net); Unix sockets in what you mount; use of your terminal and
-//! descriptors 0 to 2; flaws of the kernel; filling memory through overlays; locks and hidings from
-//! ending when you replace their path; a jail that swaps a path for a symlink or FIFO between
-//! ajail's look and bwrap's, as you start another. With --userns, nor undoing --rol and --hide, nor
-//! outliving ajail by taking over bwrap. Before Linux 6.12, nor abstract sockets and signals.
+//! anybody (use --ro, --rol=.git or --clone, whose refs may be symlinks); servers on localhost and
+//! your network (use --no-net); Unix sockets in what you mount; your terminal, its session's
+//! priority and descriptors 0 to 2; flaws of the kernel; filling memory; locks and hidings from
+//! ending when you replace their path; swapping a path for a symlink or FIFO while another ajail
+//! starts; as real root, chmod of the host's /dev/null. With --userns, nor undoing --rol and
+//! --hide, nor outliving ajail by taking over bwrap. Before Linux 6.12, nor abstract sockets and
+//! signals.
 
 use std::ffi::{OsStr, OsString, c_long};
 use std::fs::{self, File};
@@ -224,10 +225,9 @@ fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>
         }
         must(dst == host.cwd || !host.cwd.starts_with(&dst), &dst, "covers the current directory")?;
         let under = |top| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| spelled(top, p));
-        // In a writable place the jail could rename a directory on the way and put another there.
-        // It cannot rename a mount. (Right above its cover, lest it cover another; the first is the
-        // root fs, which holds nothing of yours.)
-        for dir in dst.ancestors().skip(1).filter(|_| kind != "rw") {
+        // In a writable place the jail could rename a directory on the way, but not a mount. (Right
+        // above its cover, lest it cover another; the first is the root fs, with nothing of yours.)
+        for dir in dst.ancestors().skip(1) {
             let at = mounts.iter().rposition(|mount| dir.starts_with(&mount.dst)).unwrap_or(0);
             let src = spelled(&mounts[at].src, dir.strip_prefix(&mounts[at].dst).unwrap_or(dir));
             let kept = mounts[at].words.ends_with("kept") && mounts[at].dst != dir;
@@ -420,11 +420,11 @@ fn bwrap(options: &Options, host: &Host, mounts: &[Mount]) -> Result<Command, St
 }
 
 // ---- 5. What std has no function for, straight from the kernel.
-/// The ABI; ioctl, ptrace, prctl, add_key, process_vm_writev, memfd_create, socket, prlimit64.
+/// ABI, ioctl, ptrace, prctl, add_key, vm_writev, memfd_create, socket, prlimit, nice, ionice.
 #[cfg(target_arch = "x86_64")]
-const NUMBERS: [u32; 9] = [0xc000_003e, 16, 101, 157, 248, 311, 319, 41, 302];
+const NUMBERS: [u32; 11] = [0xc000_003e, 16, 101, 157, 248, 311, 319, 41, 302, 141, 251];
 #[cfg(target_arch = "aarch64")]
-const NUMBERS: [u32; 9] = [0xc000_00b7, 29, 117, 167, 217, 271, 279, 198, 261];
+const NUMBERS: [u32; 11] = [0xc000_00b7, 29, 117, 167, 217, 271, 279, 198, 261, 140, 30];
 
 fn call(name: &str, number: u32, [a, b, c, d, e]: [c_long; 5]) -> Result<c_long, String> {
     unsafe extern "C" {
@@ -461,7 +461,7 @@ fn cut_ties() -> Result<bool, String> {
 
 /// The system call filter, in seccomp's machine code.
 fn filter() -> Vec<u8> {
-    let [abi, ioctl, ptrace, _, add_key, vm_writev, _, socket, _] = NUMBERS;
+    let [abi, ioctl, ptrace, _, add_key, vm_writev, _, socket, _, nice, ionice] = NUMBERS;
     let op = |code: u8, jt: u8, jf: u8, it: u32| [[code, 0, jt, jf], it.to_le_bytes()].concat();
     let (load, equal) = (|at| op(0x20, 0, 0, at), |value, no| op(0x15, 0, no, value));
     let deny = || op(0x06, 0, 0, 0x0005_0001); // with EPERM
@@ -469,11 +469,12 @@ fn filter() -> Vec<u8> {
     let mut code = [load(4), op(0x15, 1, 0, abi), deny()].concat();
     code.extend([load(0), op(0x35, 0, 1, 0x4000_0000), deny()].concat());
     // A call, where to look (0: its number, 16, 24: its arguments), for what: TIOCSTI and TIOCLINUX
-    // type into the caller's terminal; process 1 is bwrap; vsock (40) is in no namespace; add_key,
-    // request_key, keyctl reach the user's keys; io_uring (425) gets around this filter.
+    // type into the caller's terminal; process 1 is bwrap; vsock (40) is in no namespace, nor are
+    // process groups as these see them; the next ask for keys; io_uring (425) evades this filter.
     let some = [(ioctl, 24, 0x5412), (ioctl, 24, 0x541c), (ptrace, 24, 1), (vm_writev, 16, 1)];
     let keys = [add_key, add_key + 1, add_key + 2, 425].map(|call| (call, 0, call));
-    for (call, at, value) in some.into_iter().chain(keys).chain([(socket, 16, 40)]) {
+    let more = [(socket, 16, 40), (nice, 16, 1), (ionice, 16, 2)];
+    for (call, at, value) in some.into_iter().chain(more).chain(keys) {
         code.extend([load(0), equal(call, 3), load(at), equal(value, 1), deny()].concat());
     }
     [code, op(0x06, 0, 0, 0x7fff_0000)].concat() // allow

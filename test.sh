@@ -520,6 +520,7 @@ claim 'no path leads through a symlink that a jail left' <<'C'
 mkdir ../out; echo s >../out/s; jail ln -s "$(realpath ../out)" a
 for o in --rw=a --ro=a --rol=a --hide=a --rw=a/s --mount=a,/m,rw --rw="$P/a"; do refused symlink $o true; done
 refused "$(realpath ../out)" --rw=a true
+mkdir locked ../data; jail ln -s locked to; for k in rw ro rol hide; do refused symlink --mount=../data,to/made,$k --rol=locked true; done; is "$(ls -A locked)" ''
 mkdir b; is "$(jail --rw=a/../b pwd)" "$P"
 is "$(plain --bind "$P/a" "$P/b" cat b/s)" s
 C
@@ -625,6 +626,17 @@ cat >s.sh <<'X'
 X
 is "$(setsid bash s.sh ajail --quiet)" survived
 is "$(setsid bash s.sh bwrap --unshare-all --ro-bind / / --die-with-parent 2>/dev/null || :)" ''
+C
+claim 'the jail cannot slow down the caller'\''s process group' <<'C'
+perl_in_fs
+case $(uname -m) in x86_64) n="141 251" ;; *) n="140 30" ;; esac
+cat >n.pl <<'X'
+$| = 1; print "ran\n"; for (syscall($ARGV[0], 1, 0, 19), syscall($ARGV[1], 2, 0, 3 << 13)) { print $_ < 0 ? "denied\n" : "worked\n" }
+X
+# shellcheck disable=SC2086  # two words
+was=$(FS=$FS setsid bash -c "$(declare -f plain); plain perl n.pl $n; nice"); has "$was" worked; has "$was" 19
+# shellcheck disable=SC2086
+is "$(setsid bash -c "ajail --quiet perl n.pl $n; nice")" $'ran\ndenied\ndenied\n0'
 C
 claim 'no capability, and no new user namespace unless --userns asks for it' <<'C'
 is "$(jail sh -c 'grep -E "^Cap(Prm|Eff|Bnd|Inh|Amb)" /proc/self/status | tr -d "0[:space:]"')" 'CapInh:CapPrm:CapEff:CapBnd:CapAmb:'
