@@ -10,9 +10,8 @@
 //! your network (use --no-net); Unix sockets in what you mount; your terminal, its session's
 //! priority and descriptors 0 to 2; flaws of the kernel; filling memory; locks and hidings from
 //! ending when you replace their path; swapping a path for a symlink or FIFO while another ajail
-//! starts; as real root, chmod of the host's /dev/null. With --userns, nor undoing --rol and
-//! --hide, nor outliving ajail by taking over bwrap. Before Linux 6.12, nor abstract sockets and
-//! signals.
+//! starts; as real root, chmod of /dev/null. With --userns, nor undoing --rol and --hide, nor
+//! outliving ajail by taking over bwrap. Before Linux 6.12, nor abstract sockets and signals.
 
 use std::ffi::{OsStr, OsString, c_long};
 use std::fs::{self, File};
@@ -469,8 +468,8 @@ fn filter() -> Vec<u8> {
     let mut code = [load(4), op(0x15, 1, 0, abi), deny()].concat();
     code.extend([load(0), op(0x35, 0, 1, 0x4000_0000), deny()].concat());
     // A call, where to look (0: its number, 16, 24: its arguments), for what: TIOCSTI and TIOCLINUX
-    // type into the caller's terminal; process 1 is bwrap; vsock (40) is in no namespace, nor are
-    // process groups as these see them; the next ask for keys; io_uring (425) evades this filter.
+    // type into the caller's terminal; process 1 is bwrap; vsock (40) is in no namespace; nice and
+    // ionice reach the caller's group; the add_key family, keys; io_uring (425) evades this filter.
     let some = [(ioctl, 24, 0x5412), (ioctl, 24, 0x541c), (ptrace, 24, 1), (vm_writev, 16, 1)];
     let keys = [add_key, add_key + 1, add_key + 2, 425].map(|call| (call, 0, call));
     let more = [(socket, 16, 40), (nice, 16, 1), (ionice, 16, 2)];
