@@ -511,7 +511,7 @@ C
 claim 'a deleted current directory, no HOME and no bwrap are refused' <<'C'
 mkdir gone; cd gone; rmdir ../gone; refused 'current directory' true; cd "$P"
 (unset HOME; HOME='' ; export HOME; r=0; ajail true 2>"$P/err" || r=$?; is $r 125; has "$(cat "$P/err")" HOME)
-PATH=$P:. r=0; "$AJAIL" true 2>err || r=$?; is $r 125; /bin/grep -q 'bubblewrap 0.12' err
+PATH=$P:. r=0; "$AJAIL" true 2>err || r=$?; is $r 125; has "$(<err)" 'bubblewrap 0.12'
 C
 
 # ---- What one jail leaves behind must not open the next.
