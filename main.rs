@@ -471,8 +471,9 @@ fn filter() -> Vec<u8> {
     // type into the caller's terminal; process 1 is bwrap; vsock (40) is in no namespace; nice and
     // ionice reach the caller's group; the add_key family, keys; io_uring (425) evades this filter.
     let some = [(ioctl, 24, 0x5412), (ioctl, 24, 0x541c), (ptrace, 24, 1), (vm_writev, 16, 1)];
-    let keys = [add_key, add_key + 1, add_key + 2, 425].map(|call| (call, 0, call));
-    let more = [(socket, 16, 40), (nice, 16, 1), (ionice, 16, 2)];
+    // pidfd_getfd (438) takes what bwrap's process 1 has open in its first milliseconds: the host.
+    let keys = [add_key, add_key + 1, add_key + 2, 425, 438].map(|call| (call, 0, call));
+    let more = [(socket, 16, 40), (nice, 16, 1), (ionice, 16, 2), (vm_writev - 1, 16, 1)];
     for (call, at, value) in some.into_iter().chain(more).chain(keys) {
         code.extend([load(0), equal(call, 3), load(at), equal(value, 1), deny()].concat());
     }
