@@ -1,26 +1,34 @@
 //! ajail runs a program you don't completely trust in a jail made by bubblewrap (bwrap).
 //!
-//! It promises that the program sees a root file system (root fs) of its own, the current directory
-//! and what you name, but no other file, process, variable or descriptor, no abstract socket and no
-//! key's content of yours; has no privilege, even as root's; leaves nothing but what the status
-//! calls "kept"; ends when ajail does. It trusts the kernel, bwrap and the root fs.
+//! It promises that the program
+//! - sees a root file system (root fs) of its own, the current directory and what you name, and no
+//!   other file, process, variable or descriptor, no abstract socket and no key's content of yours;
+//! - has no privilege, even where root runs ajail;
+//! - leaves nothing but what the status calls "kept";
+//! - ends when ajail does, from its first millisecond on, and gets your Ctrl-C for its own.
 //!
-//! It does not stop what is left in a writable directory and run later, by you or, set-id, by
-//! anybody (use --ro, --rol=.git or --clone, whose refs may be symlinks); servers on localhost and
-//! your network (use --no-net); Unix sockets in what you mount; your terminal, its session's
-//! priority and descriptors 0 to 2; flaws of the kernel; filling memory; locks and hidings from
-//! ending when you replace their path; swapping a path for a symlink or FIFO while another ajail
-//! starts; as real root, chmod of /dev/null. With --userns, nor undoing --rol and --hide, nor
-//! outliving ajail by taking over bwrap. Before Linux 6.12, nor abstract sockets and signals.
+//! It trusts the kernel, bwrap, the root fs, and the directories on your PATH.
+//!
+//! It does not stop
+//! - what is left in a writable directory and run later, by you or, set-id, by anybody: use --ro,
+//!   --rol=.git, or --clone (whose objects and branches the jail can still damage);
+//! - servers on localhost, your network, ports shared by SO_REUSEPORT: use --no-net;
+//! - Unix sockets in what you mount, hard links into it, your terminal and its session's priority;
+//!   descriptors 0 to 2, which can be reopened for reading and writing both;
+//! - flaws of the kernel; filling memory, and limits that are counted for each user;
+//! - the host from replacing what is locked or hidden, or mounting below it: that is then open;
+//! - a running jail from swapping a directory for a symlink under the overlay of another that just
+//!   starts: bwrap takes an overlay's source, and a device's, by its path only;
+//! - with --userns: undoing --rol and --hide, and seizing bwrap's process 1, which in its first
+//!   milliseconds shows the host's files; before Linux 6.12: abstract sockets and signals.
 
-use std::ffi::{OsStr, OsString, c_long};
-use std::fs::{self, File};
-use std::io::{self, Seek, Write};
-use std::os::fd::{FromRawFd, IntoRawFd};
-use std::os::unix::{ffi::OsStrExt, fs::DirBuilderExt, fs::MetadataExt, process::CommandExt};
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind::*, Read, Seek, Write};
+use std::os::unix::{fs::DirBuilderExt, net::UnixStream, prelude::*};
 use std::path::{Component, Path, PathBuf};
-use std::process::{self, Command, Stdio};
-use std::{collections::BTreeSet, env, fmt::Display, iter};
+use std::process::{self, Command};
+use std::{collections::BTreeMap, env, fmt::Display, time::UNIX_EPOCH};
 
 const USAGE: &str = "\
 usage: ajail [OPTION]... [--] [COMMAND [ARG]...]
@@ -32,14 +40,14 @@ overlay; of the host it sees the current directory and what the options name.
   --fs-edit[=DIR]         keep changes to the root fs, or only to DIR in it
   --home-edit[=SUBDIR]    keep changes to the jail's home, /root, or only to SUBDIR in it
   --rw[=PATH]             PATH (without it: the current directory) is writable, changes are kept
-  --ro[=PATH]             under a temporary overlay, changes vanish; of a file, a private copy
+  --ro[=PATH]             changes vanish: a temporary overlay or, of a file, a private copy
   --rol[=PATH]            read-only, locked: writing fails
   --hide[=PATH]           empty; what is written there vanishes
   --dev=DEV               a device of the host, as --dev=/dev/kvm
   --mount=SRC,DST[,KIND]  SRC at DST; KIND is ro (if there is none), rol, rw, hide or dev
   --clone[=NAME]          a clone of this repository instead: a new one in ~/.ajail/clone/, or NAME
   --no-net                no network
-  --net                   the host's network (the default)
+  --net                   the host's network, its localhost included (the default)
   --userns                let the jail make user namespaces, which weakens --rol and --hide
   --cap-add=CAP           a capability for the jail (over its namespaces only with --userns)
   --bw=ARG                one more argument for bwrap, just before COMMAND
@@ -49,433 +57,760 @@ overlay; of the host it sees the current directory and what the options name.
   --help                  print this (as -h does)
   --version               print the version
 
-Without PATH the last one counts; those with PATH follow in order: --ro=a --rw=a/b keeps a/b only.
-Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line
-             AJAIL_ENV_NAME  given to the jail as NAME; of the others it gets TERM only
+The inner path counts, and of two for one path the later: --ro=a --rw=a/b keeps a/b only.
+Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line; what
+                             they name below the current directory and is not there is skipped
+             AJAIL_ENV_NAME  given to the jail as NAME; else it gets TERM and COLORTERM only
 Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails; 125 if ajail refuses
 Examples:    ajail --ro --no-net make test    a build that can neither change nor send anything
              ajail --rol=.git --hide=.env sh  a shell that works here, but not on .git or .env
              ajail --fs-edit apk add nodejs   a package to stay in the root fs
 ";
 
+const VERSION: &str = concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n");
+
 fn main() {
-    let done = run().and_then(|it| io::stdout().write_all(it.as_bytes()).map_err(no("output")));
-    let Err(refusal) = done else { return };
-    let _ = writeln!(io::stderr(), "ajail: {refusal}"); // eprintln! panics if that takes nothing
-    process::exit(125);
+    let status = run().unwrap_or_else(|refusal| {
+        let _ = writeln!(io::stderr(), "ajail: {refusal}"); // eprintln! panics if nobody reads
+        125
+    });
+    end(status)
 }
 
-fn run() -> Result<String, String> {
+fn run() -> Result<i32, String> {
     let options = parse()?;
-    let it = [("--help", USAGE), ("--version", concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"))];
-    if let Some((_, text)) = it.iter().find(|it| last(&options, it.0).is_some()) {
-        return Ok(text.to_string());
+    if let Some(text) = options.print {
+        return io::stdout().write_all(text.as_bytes()).at("output").map(|()| 0);
     }
     let host = look(&options)?;
-    let workspace = workspace(&options, &host)?;
-    let scoped = cut_ties()?; // after the descriptors for a clone, before those for the jail
-    let mounts = mounts(&options, &host, &workspace)?;
-    if last(&options, "--quiet").is_none() {
-        let _ = io::stderr().write_all(status(&options, &mounts, scoped).as_bytes());
+    let mut places = places(&options, &host);
+    let new_clone = clone(&options, &host, &mut places)?;
+    let jail = jail(&options, &host, &places);
+    if let (Err(_), Some(clone)) = (&jail, &new_clone) {
+        let _ = fs::remove_dir_all(clone); // what was asked for does not fit it
     }
-    if last(&options, "--dry-run").is_some() {
-        return Ok(dry_run(&options, &host, &mounts));
+    let mut jail = jail?;
+    if new_clone.is_some() {
+        jail.say("new clone", "without uncommitted and untracked files, and remotes");
     }
-    Err(no(&host.bwrap)(bwrap(&options, &host, &mounts)?.exec()))
+    cut_ties(&mut jail)?;
+    if !options.quiet {
+        let _ = io::stderr().write_all(jail.status.as_bytes());
+    }
+    if options.dry_run {
+        let text = dry_run(&options, &host, &jail);
+        return io::stdout().write_all(text.as_bytes()).at("output").map(|()| 0);
+    }
+    start(&options, &host, jail)
 }
 
 /// What every refusal looks like: WHAT, on one line whatever it holds, and WHY.
-fn no<W: Display>(what: impl AsRef<OsStr>) -> impl FnOnce(W) -> String {
-    move |why| format!("{}: {why}", quoted(what))
+fn refuse<T>(what: impl AsRef<OsStr>, why: impl Display) -> Result<T, String> {
+    Err(format!("{}: {why}", quoted(what)))
 }
 
-fn must(fine: bool, what: impl AsRef<OsStr>, why: impl Display) -> Result<(), String> {
-    if fine { Ok(()) } else { Err(no(what)(why)) }
+fn require(fine: bool, what: impl AsRef<OsStr>, why: impl Display) -> Result<(), String> {
+    if fine { Ok(()) } else { refuse(what, why) }
 }
 
-/// A word as a shell reads it, with nothing in it that a terminal would act on.
+/// What an error was about: `read(path).at(path)?`
+trait At<T> {
+    fn at(self, what: impl AsRef<OsStr>) -> Result<T, String>;
+}
+
+impl<T, E: Display> At<T> for Result<T, E> {
+    fn at(self, what: impl AsRef<OsStr>) -> Result<T, String> {
+        self.or_else(|why| refuse(what, why))
+    }
+}
+
+/// A word as any POSIX shell reads it; in bash's $'' only where a terminal would act on it.
 fn quoted(word: impl AsRef<OsStr>) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=,:@%".contains(c);
-    let text = word.as_ref().to_str().filter(|it| !it.is_empty() && it.chars().all(plain));
-    text.map_or_else(|| format!("$'{}'", word.as_ref().as_bytes().escape_ascii()), String::from)
+    match word.as_ref().to_str() {
+        Some(it) if !it.is_empty() && it.chars().all(plain) => it.into(),
+        Some(it) if !it.contains(char::is_control) => format!("'{}'", it.replace('\'', r"'\''")),
+        _ => format!("$'{}'", word.as_ref().as_bytes().escape_ascii()),
+    }
 }
 
-// ---- 1. Words become options. USAGE is the grammar; nothing here looks at a file system.
+// ---- 1. Words become options. Nothing here looks at a file system.
+
+#[derive(Default)]
 struct Options {
-    words: Vec<(&'static str, OsString)>, // AJAIL_ARGS's, then the command line's; "" is no value
+    cwd: PathBuf,
+    fs: OsString,
+    edits: Vec<PathBuf>, // directories in the root fs
+    places: Places,
+    clone: Option<OsString>, // its name, or nothing for a new one
     net: bool,
-    env: Vec<OsString>, // a --setenv NAME VALUE for each that AJAIL_ENV_ passes
+    userns: bool,
+    bwrap: OsString,
+    extra: Vec<OsString>, // arguments for bwrap
+    env: Vec<OsString>,   // --setenv NAME VALUE for each that AJAIL_ENV_ passes
+    dry_run: bool,
+    quiet: bool,
+    print: Option<&'static str>, // and do nothing else
     command: Vec<OsString>,
 }
 
-fn last<'a>(options: &'a Options, name: &str) -> Option<&'a OsStr> {
-    options.words.iter().rfind(|(word, _)| *word == name).map(|(_, value)| &**value)
-}
-
 fn parse() -> Result<Options, String> {
-    let given = env::var_os("AJAIL_ARGS").unwrap_or_default();
-    let given = given.as_bytes().split(|b| *b == b';').map(<[u8]>::trim_ascii);
-    let given = given.filter(|word| !word.is_empty()).map(|word| OsStr::from_bytes(word).into());
+    let (fs, bwrap) = ("default".into(), "bwrap".into());
+    let cwd = env::current_dir().at("the current directory")?;
+    let mut options = Options { cwd, fs, bwrap, net: true, ..Options::default() };
+    for word in env::var_os("AJAIL_ARGS").unwrap_or_default().as_bytes().split(|b| *b == b';') {
+        if !word.trim_ascii().is_empty() {
+            parse_option(&mut options, OsStr::from_bytes(word.trim_ascii()), true)?;
+        }
+    }
     let mut argv = env::args_os().skip(1).peekable();
-    let dashed = iter::from_fn(|| argv.next_if(|word| word.as_bytes().starts_with(b"-")));
-    let words = given.chain(dashed.take_while(|word| word != "--")).map(parse_option);
-    let words = words.collect::<Result<Vec<_>, _>>()?;
-    let net = words.iter().rfind(|it| it.0.ends_with("net")).is_none_or(|it| it.0 == "--net");
-    let command: Vec<OsString> = argv.collect();
-    let command = if command.is_empty() { vec!["sh".into()] } else { command };
-    let mut env = vec![];
-    for (name, value) in env::vars_os() {
-        let Some(inner) = name.as_bytes().strip_prefix(b"AJAIL_ENV_") else { continue };
-        let fine = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-        must(!inner.is_empty() && inner.iter().all(fine), &name, "names no variable")?;
-        env.extend(["--setenv".into(), OsStr::from_bytes(inner).into(), value]);
-    }
-    Ok(Options { words, net, env, command })
-}
-
-fn parse_option(word: OsString) -> Result<(&'static str, OsString), String> {
-    let mut parts = word.as_bytes().splitn(2, |b| *b == b'=').map(OsStr::from_bytes);
-    let name = parts.next().filter(|name| *name != "-h").unwrap_or("--help".as_ref());
-    let value = parts.next();
-    let shown = USAGE.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
-    let cut = |shown: &'static str| shown.split_at(shown.find(['=', '[']).unwrap_or(shown.len()));
-    let known = shown.map(cut).find(|it| !it.0.is_empty() && name == it.0);
-    let (known, shape) = known.ok_or_else(|| no(&word)("no such option, see ajail --help"))?;
-    let fits = value.map_or(!shape.starts_with('='), |it| !shape.is_empty() && !it.is_empty());
-    must(fits, &word, format!("write it as {known}{shape}"))?;
-    Ok((known, value.unwrap_or_default().into()))
-}
-
-// ---- 2. Options become mounts, each checked against the host. Nothing here changes it.
-struct Host {
-    uid: u32,
-    cwd: PathBuf,
-    ajail: PathBuf, // ~/.ajail
-    root: PathBuf,  // the root fs in use
-    bwrap: PathBuf,
-    floor: BTreeSet<PathBuf>, // what the next jail stands on
-}
-
-fn look(options: &Options) -> Result<Host, String> {
-    let uid = fs::metadata("/proc/self").map_err(no("/proc"))?.uid();
-    let cwd = env::current_dir().map_err(no("the current directory"))?;
-    must(cwd.parent().is_some(), "/", "the jail has its own: cd into a project")?;
-    let ajail = PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".ajail");
-    must(ajail.is_absolute(), "HOME", "must be set to your home directory, where ~/.ajail is")?;
-    let all = ajail.join("fs");
-    let name = all.join(last(options, "--fs").unwrap_or("default".as_ref()));
-    // One of another user is of no use: an overlay cannot copy up what the jail cannot own.
-    let own = |root: &PathBuf| root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == uid);
-    let Some(root) = name.canonicalize().ok().filter(own) else {
-        let there = fs::read_dir(&all).into_iter().flatten().flatten();
-        let there = there.map(|entry| quoted(entry.file_name()) + " ").collect::<String>();
-        return Err(no(name)(format!("no root fs of yours; there are {there}(try mkalpine.sh)")));
-    };
-    let bin = last(options, "--bwrap-bin").unwrap_or("bwrap".as_ref());
-    let path = env::var_os("PATH").unwrap_or_default();
-    let mut bins = env::split_paths(&path).filter(|it| it.is_absolute()).map(|it| it.join(bin));
-    let bwrap = bins.find(|it| it.is_file()).unwrap_or_default();
-    must(bwrap.is_file(), bin, "not on the PATH: install bubblewrap 0.12, see mkbwrap.sh")?;
-    let both = |it: &PathBuf| [it.clone(), it.canonicalize().unwrap_or(it.clone())];
-    let apart = both(&bwrap).iter().all(|it| !it.starts_with(&cwd));
-    must(apart, &bwrap, "lies below here, where a jail could have put it: cd elsewhere")?;
-    let floor = [&all, &name, &bwrap].into_iter().flat_map(both).collect();
-    Ok(Host { uid, cwd, ajail: ajail.canonicalize().unwrap_or(ajail), root, bwrap, floor })
-}
-
-struct Mount {
-    src: PathBuf,
-    dst: PathBuf,
-    flags: String,       // for bwrap
-    words: &'static str, // for the status
-}
-
-/// WORKSPACE is what is mounted at the current directory: itself or its clone.
-fn mounts(options: &Options, host: &Host, workspace: &Path) -> Result<Vec<Mount>, String> {
-    let mut mounts = vec![mount(host, "ro", &host.root, Path::new("/"))?];
-    let mut places = vec![("rw", host.cwd.as_os_str(), host.cwd.as_os_str())];
-    for (name, value) in &options.words {
-        match *name {
-            "--mount" => places.push(parse_mount(value)?),
-            "--fs-edit" | "--home-edit" => {
-                let dst = spelled(if *name == "--fs-edit" { "/" } else { "/root" }, value);
-                let src = host.root.join(dst.strip_prefix("/").unwrap_or(&dst));
-                mounts.retain(|mount| !mount.dst.starts_with(&dst));
-                mounts.push(mount(host, "edit", &src, &dst)?);
-            }
-            "--rw" | "--ro" | "--rol" | "--hide" if value.is_empty() => places[0].0 = &name[2..],
-            "--rw" | "--ro" | "--rol" | "--hide" => places.push((&name[2..], value, value)),
-            "--dev" => places.push(("dev", value, value)),
-            _ => {}
+    while let Some(word) = argv.next_if(|word| word.as_bytes().starts_with(b"-")) {
+        if word == "--" {
+            break;
         }
+        parse_option(&mut options, &word, false)?;
     }
-    if let (true, Ok(src)) = (options.net, Path::new("/etc/resolv.conf").canonicalize()) {
-        // bwrap mounts on no symlink, as systemd-resolved's is: mount where that leads.
-        let link = fs::read_link(host.root.join("etc/resolv.conf"));
-        let dst = spelled("/etc", link.unwrap_or("resolv.conf".into()));
-        mounts.push(mount(host, "rol", &src, &dst)?);
+    options.command = argv.collect();
+    if options.command.is_empty() {
+        options.command.push("sh".into());
     }
-    // A dry run makes no clone: let the directory show what the clone would hold.
-    let seen = if workspace.exists() { workspace } else { &host.cwd };
-    for (n, &(kind, src, dst)) in places.iter().enumerate() {
-        let (src, dst) = (spelled(&host.cwd, src), spelled(&host.cwd, dst));
-        if places[n + 1..].iter().any(|it| spelled(&host.cwd, it.2) == dst) {
-            continue; // bwrap could not mount over a copied file
-        }
-        must(dst == host.cwd || !host.cwd.starts_with(&dst), &dst, "covers the current directory")?;
-        let under = |top| src.strip_prefix(&host.cwd).map_or(src.clone(), |p| spelled(top, p));
-        // In a writable place the jail could rename a directory on the way, but not a mount. (Right
-        // above its cover, lest it cover another; the first is the root fs, with nothing of yours.)
-        for dir in dst.ancestors().skip(1) {
-            let at = mounts.iter().rposition(|mount| dir.starts_with(&mount.dst)).unwrap_or(0);
-            let src = spelled(&mounts[at].src, dir.strip_prefix(&mounts[at].dst).unwrap_or(dir));
-            let kept = mounts[at].words.ends_with("kept") && mounts[at].dst != dir;
-            if at > 0 && kept && src.is_dir() {
-                mounts.insert(at + 1, mount(host, "edit", &src, dir)?);
-            }
-        }
-        mounts.push(Mount { src: under(workspace), ..mount(host, kind, &under(seen), &dst)? });
+    for (variable, value) in env::vars_os() {
+        let Some(name) = variable.as_bytes().strip_prefix(b"AJAIL_ENV_") else { continue };
+        // A shell is to expand it, in what the dry run prints.
+        let fine = name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        require(fine && !name.is_empty(), &variable, "names no variable")?;
+        options.env.extend(["--setenv".into(), OsStr::from_bytes(name).into(), value]);
     }
-    if last(options, "--clone").is_some() {
-        // What a push needs; and reflogs for show: as symlinks they would lead your every commit.
-        let (git, kind) = (host.cwd.join(".git"), places[0].0);
-        let refs = if git.join("reftable").exists() { "reftable" } else { "refs" };
-        let parts = [("rol", ""), (kind, "objects"), (kind, refs), ("ro", "logs")];
-        for (kind, part) in parts.into_iter().filter(|it| git.join(it.1).exists()) {
-            mounts.push(mount(host, kind, &spelled(&git, part), &spelled("/ajail/origin", part))?);
-        }
-    }
-    Ok(mounts)
+    Ok(options)
 }
 
-fn parse_mount(value: &OsStr) -> Result<(&'static str, &OsStr, &OsStr), String> {
-    let mut parts = value.as_bytes().splitn(3, |b| *b == b',').map(OsStr::from_bytes);
-    let (src, dst, name) = (parts.next(), parts.next(), parts.next().unwrap_or("ro".as_ref()));
-    let kind = ["rw", "ro", "rol", "hide", "dev"].into_iter().find(|kind| name == *kind);
-    match (kind, src, dst) {
-        (Some(kind), Some(s), Some(d)) if !s.is_empty() && !d.is_empty() => Ok((kind, s, d)),
-        _ => Err(no(value)("write it as --mount=SRC,DST or --mount=SRC,DST,KIND")),
+fn parse_option(options: &mut Options, word: &OsStr, default: bool) -> Result<(), String> {
+    let mut halves = word.as_bytes().splitn(2, |b| *b == b'=').map(OsStr::from_bytes);
+    let name = halves.next().and_then(OsStr::to_str).unwrap_or_default();
+    let value = halves.next();
+    let text = value.unwrap_or_default();
+    require(value.is_none() || !text.is_empty(), word, "nothing after the =")?;
+    match (name, value) {
+        ("--fs", Some(_)) => options.fs = text.into(),
+        ("--fs-edit", _) => options.edits.push(clean("/", text)),
+        ("--home-edit", _) => options.edits.push(clean("/root", text)),
+        ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev", Some(_)) => {
+            let path = value.unwrap_or(".".as_ref());
+            place_of(options, &name[2..], path, path, default).at(word)?;
+        }
+        ("--mount", Some(_)) => {
+            let mut parts = text.as_bytes().splitn(3, |b| *b == b',').map(OsStr::from_bytes);
+            let [src, dst] = [parts.next(), parts.next()].map(Option::unwrap_or_default);
+            let kind = parts.next().unwrap_or("ro".as_ref()).to_str().unwrap_or_default();
+            place_of(options, kind, src, dst, default).at(word)?;
+        }
+        ("--clone", _) => options.clone = Some(text.into()),
+        ("--net" | "--no-net", None) => options.net = name == "--net",
+        ("--userns", None) => options.userns = true,
+        ("--cap-add", Some(_)) => options.extra.extend([name.into(), text.into()]),
+        ("--bw", Some(_)) => options.extra.push(text.into()),
+        ("--bwrap-bin", Some(_)) => options.bwrap = text.into(),
+        ("--dry-run", None) => options.dry_run = true,
+        ("--quiet", None) => options.quiet = true,
+        ("--help" | "-h", None) => options.print = Some(USAGE),
+        ("--version", None) => options.print = Some(VERSION),
+        _ => return refuse(word, "no such option: see ajail --help, where some have a =VALUE"),
     }
+    Ok(())
+}
+
+fn place_of(
+    o: &mut Options,
+    kind: &str,
+    src: &OsStr,
+    dst: &OsStr,
+    default: bool,
+) -> Result<(), &'static str> {
+    let kind = KINDS.iter().find(|known| kind == known.name && !src.is_empty() && !dst.is_empty());
+    let kind = kind.ok_or("write it as --mount=SRC,DST or --mount=SRC,DST,KIND")?;
+    let [src, dst] = [src, dst].map(|path| clean(&o.cwd, path));
+    let optional = default && src.starts_with(&o.cwd);
+    o.places.insert(dst, Place { kind, src, optional });
+    Ok(())
 }
 
 /// PATH made absolute from BASE, and . and .. resolved as they are spelled.
-fn spelled(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
-    base.as_ref().join(path).components().fold(PathBuf::new(), |clean, part| match part {
-        Component::ParentDir => clean.parent().unwrap_or(&clean).into(),
-        part => clean.join(part),
-    })
-}
-
-fn mount(host: &Host, kind: &str, src: &Path, dst: &Path) -> Result<Mount, String> {
-    must(dst != Path::new("/dev") && !dst.starts_with("/proc"), dst, "the jail has its own")?;
-    // What the next jail stands on, by whatever path, must not be what this one wrote.
-    let id = |it: &Path| it.metadata().map(|it| (it.dev(), it.ino())).ok();
-    let above = |it: &Path| it.ancestors().map(id).collect::<Vec<_>>();
-    let own = above(src);
-    let apart = |it: &PathBuf| !above(it).contains(&own[0]) && !own.contains(&id(it));
-    let safe = !["rw", "dev"].contains(&kind) || host.floor.iter().all(apart);
-    must(safe, src, "writable, it could change the next jail: cd into a project, or use --ro")?;
-    // A jail may have left a symlink wherever it could write.
-    let real = src.canonicalize().map_err(no(src))?;
-    must(real == src, src, format!("a symlink leads to {}: name that", quoted(&real)))?;
-    let meta = fs::metadata(src).map_err(no(src))?;
-    let (flags, words) = match (kind, meta.is_dir()) {
-        ("rw" | "edit", _) => ("--bind IT", "writable, changes are kept"),
-        ("ro", true) => ("--overlay-src IT --tmp-overlay", "temporary overlay, changes vanish"),
-        ("ro", _) if meta.is_file() => ("--bind-data", "private copy, changes vanish"),
-        ("rol", _) => ("--ro-bind IT", "read-only"),
-        ("hide", true) => ("--tmpfs", "empty, changes vanish"),
-        ("hide", _) => ("--bind-data", "empty, changes vanish"),
-        ("dev", dir) if dir || meta.rdev() != 0 => ("--dev-bind IT", "device, changes are kept"),
-        _ => return Err(no(src)(format!("{kind} does not work on this sort of file"))),
-    };
-    let mut flags = flags.to_string();
-    if flags == "--bind-data" {
-        let text = if kind == "ro" { fs::read(src).map_err(no(src))? } else { vec![] };
-        flags = format!("--perms {:o} --bind-data {}", meta.mode() & 0o777, memory(&text)?);
+fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in base.as_ref().join(path).components() {
+        match part {
+            Component::ParentDir => drop(clean.pop()),
+            part => clean.push(part),
+        };
     }
-    Ok(Mount { src: src.into(), dst: dst.into(), flags, words })
+    clean
 }
 
-// ---- 3. A clone is made in a jail of its own: git on the host would trust what a jail wrote.
-// It is whole: with hard links the jail could write to the origin's files.
-const MAKE_CLONE: &str = "
-command -v git >/dev/null || exec echo 'no git in the root fs: try ajail --fs-edit apk add git'
-[ \"$(git -C /ajail/origin for-each-ref --count=1)\" ] || exec echo 'no commit in it yet'
-git -c checkout.workers=0 clone --quiet --no-hardlinks /ajail/origin . || echo 'see above'";
+// ---- 2. What the jail, and the next one, stand on.
 
-fn workspace(options: &Options, host: &Host) -> Result<PathBuf, String> {
-    let Some(name) = last(options, "--clone") else { return Ok(host.cwd.clone()) };
-    // In a linked worktree .git is a file, which says where the repository is.
-    let git = host.cwd.join(".git");
-    let file = if git.is_file() { fs::read_to_string(git).unwrap_or_default() } else { "".into() };
-    let main = file.strip_prefix("gitdir: ").and_then(|dir| dir.split_once("/.git/"));
-    let above = || host.cwd.ancestors().find(|dir| dir.join(".git").is_dir());
-    let top = main.map(|(dir, _)| Path::new(dir)).or_else(above);
-    let why = top.map_or("no git repository".into(), |t| format!("not its top: cd {}", quoted(t)));
-    must(top == Some(&host.cwd), &host.cwd, why)?;
+struct Host {
+    uid: u32,
+    gid: u32,
+    ajail: PathBuf, // ~/.ajail
+    root: PathBuf,  // the root fs in use
+    bwrap: PathBuf,
+    floor: Vec<PathBuf>, // by every path that leads there
+}
+
+fn look(options: &Options) -> Result<Host, String> {
+    let me = fs::metadata("/proc/self").at("/proc")?;
+    let own = "the jail has its own: cd into a project";
+    require(options.cwd.parent().is_some(), "/", own)?;
+    let ajail = PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".ajail");
+    require(ajail.is_absolute(), "HOME", "must be your home directory, where ~/.ajail is")?;
+    let all = ajail.join("fs");
+    let name = all.join(&options.fs);
+    let mut there = String::new();
+    let mut floor = vec![env::current_exe().at("ajail")?, all.clone(), name.clone()];
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        there += &(quoted(entry.file_name()) + " ");
+        floor.push(entry.path());
+    }
+    // One of another user is of no use: an overlay cannot copy up what the jail cannot own.
+    let mine = name.metadata().is_ok_and(|it| it.is_dir() && it.uid() == me.uid());
+    require(mine, &name, format!("no root fs of yours; there are {there}(try mkalpine.sh)"))?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
+    let Some(bwrap) = dirs.map(|dir| dir.join(&options.bwrap)).find(|bin| bin.is_file()) else {
+        return refuse(&options.bwrap, "not on the PATH: install bubblewrap 0.12, see mkbwrap.sh");
+    };
+    let why = "lies below here, where a jail could have put it: cd elsewhere";
+    require(!holds(&options.cwd, &bwrap), &bwrap, why)?;
+    floor.push(bwrap.clone());
+    let root = name.canonicalize().at(name)?;
+    Ok(Host { uid: me.uid(), gid: me.gid(), ajail, root, bwrap, floor })
+}
+
+/// Whether OUTER is INNER or holds it, by whatever path: symlinks and bind mounts give it others.
+fn holds(outer: &Path, inner: &Path) -> bool {
+    let id = |path: &Path| path.metadata().map(|it| (it.dev(), it.ino())).ok();
+    let (outer, real) = (id(outer), inner.canonicalize().unwrap_or_default());
+    outer.is_some() && inner.ancestors().chain(real.ancestors()).any(|dir| id(dir) == outer)
+}
+
+// ---- 3. Options become places: what is to be seen where, outer before inner.
+
+/// By where they are seen. The one before "/home/me/a/b" in the order may be "/home/me", say.
+type Places = BTreeMap<PathBuf, Place>;
+
+#[derive(Clone)]
+struct Place {
+    kind: &'static Kind,
+    src: PathBuf,
+    optional: bool, // it need not be there
+}
+
+struct Kind {
+    name: &'static str,
+    flags: [&'static str; 3], // of a directory, a file, or something else
+    kept: bool,               // what the jail writes there stays,
+    apart: bool,              // so that the floor must not be in there
+    status: &'static str,
+}
+
+#[rustfmt::skip]
+static KINDS: [Kind; 5] = [
+    kind("rw", ["--bind-fd OPENED"; 3], true, true, "writable, changes are kept"),
+    kind("ro", ["--overlay-src SRC --tmp-overlay", "--perms MODE --bind-data CONTENT", ""], false, false, "changes vanish"),
+    kind("rol", ["--ro-bind-fd OPENED"; 3], false, false, "read-only"),
+    kind("hide", ["--tmpfs", EMPTY, EMPTY], false, false, "empty, changes vanish"),
+    kind("dev", ["--dev-bind SRC", "", "--dev-bind SRC"], true, true, "device, changes are kept"),
+];
+static EDIT: Kind = kind("edit", ["--bind-fd OPENED"; 3], true, false, "root fs, changes are kept");
+const EMPTY: &str = "--perms MODE --bind-data NOTHING";
+
+#[rustfmt::skip]
+const fn kind(name: &'static str, flags: [&'static str; 3], kept: bool, apart: bool, status: &'static str) -> Kind {
+    Kind { name, flags, kept, apart, status }
+}
+
+fn places(options: &Options, host: &Host) -> Places {
+    let [rw, ro, rol, ..] = &KINDS;
+    let place = |kind, src| Place { kind, src, optional: false };
+    let mut places = options.places.clone();
+    for dst in &options.edits {
+        let src = clean(&host.root, dst.strip_prefix("/").unwrap_or(dst));
+        places.insert(dst.clone(), place(&EDIT, src));
+    }
+    places.entry("/".into()).or_insert(place(ro, host.root.clone()));
+    places.entry(options.cwd.clone()).or_insert(place(rw, options.cwd.clone()));
+    if let (true, Ok(src)) = (options.net, fs::canonicalize("/etc/resolv.conf")) {
+        // bwrap mounts on no symlink, as systemd-resolved's is: mount where that leads.
+        let link = fs::read_link(host.root.join("etc/resolv.conf"));
+        let dst = clean("/etc", link.unwrap_or("resolv.conf".into()));
+        places.entry(dst).or_insert(place(rol, src));
+    }
+    places
+}
+
+// ---- 4. A clone is made by ajail itself, in a jail of its own: git on the host would trust what a
+// jail wrote there. It is whole: with hard links the jail could write to the origin's files.
+
+const MAKE_CLONE: &str = r#"refuse() { echo "ajail: $what: $1" >&2; exit 125; }
+what=$1 git=$2 name=$3
+command -v git >/dev/null ||
+    refuse 'no git in the root fs: ajail --fs-edit apk add git, or apt-get install -y git'
+[ -d "$git" ] || refuse 'no directory: cd to the main worktree of the repository'
+[ -O "$git" ] || refuse 'it belongs to another user'
+[ ! -s "$git/objects/info/alternates" ] ||
+    refuse 'it borrows objects: git repack -a -d && rm .git/objects/info/alternates'
+[ -z "$(git -C "$git" config --get-regexp '^remote\..*\.promisor$')" ] ||
+    refuse 'a partial clone: git fetch --refetch --no-filter, then unset remote.NAME.promisor'
+[ "$(git -C "$git" for-each-ref --count=1)" ] || refuse 'no commit in it yet'
+git check-ref-format --branch "$name" >/dev/null 2>&1 || refuse "no branch can be named $name"
+new=$(mktemp -d .new.XXXXXX) && trap 'rm -rf "$new"' EXIT || exit
+said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks "$git" "$new" 2>&1 && cd "$new" &&
+    git remote set-url origin /ajail/origin && git config push.autoSetupRemote true &&
+    { git switch -q "$name" 2>/dev/null || git switch -q -c "$name" 2>&1; }) ||
+    refuse "git: $(echo "$said" | tail -n 1 | tr -cd '[:print:]')"
+[ ! -e "$name" ] && mv "$new" "$name" 2>/dev/null || refuse "$name is too long, or there is one now""#;
+
+/// Puts the clone in the place of the repository. Tells where it is, if it is new.
+fn clone(options: &Options, host: &Host, places: &mut Places) -> Result<Option<PathBuf>, String> {
+    let Some(name) = &options.clone else { return Ok(None) };
     let odd = name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'/');
-    must(!odd, name, "the name of a clone has no / and does not begin with a dot")?;
-    // One directory a repository, its path with + for /, escaped so that no two are alike.
-    let path = quoted(&host.cwd)[1..].replace('%', "%25").replace('+', "%2B").replace('/', "+");
-    let clones = host.ajail.join("clone").join(path);
-    let free = || (1..).map(|n| clones.join(n.to_string())).find(|path| !path.exists());
-    let mut clone = if name.is_empty() { free().unwrap_or_default() } else { clones.join(name) };
-    if clone.exists() || last(options, "--dry-run").is_some() {
-        return Ok(clone);
-    }
-    // Made beside its place and renamed when it is whole: nobody ever takes up half a clone.
-    let new = clones.join(format!(".new.{}", process::id()));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&new).map_err(no(&new))?;
-    let made = make_clone(options, host, &new);
-    // Another ajail may have been first: take up what it made under the name, or the next number.
-    while made.is_ok() && fs::rename(&new, &clone).is_err() && name.is_empty() && clone.exists() {
-        clone = free().unwrap_or_default();
-    }
-    let _ = fs::remove_dir_all(&new).and_then(|()| fs::remove_dir(&clones));
-    made.and_then(|()| must(clone.exists(), &clone, "could not be made")).map(|()| clone)
-}
-
-fn make_clone(options: &Options, host: &Host, new: &Path) -> Result<(), String> {
-    cut_ties()?;
-    let command = ["sh", "-c", MAKE_CLONE].map(OsString::from).into();
-    let maker = Options { words: vec![], net: false, env: vec![], command };
-    let mut jail = mounts(&maker, host, new)?;
-    jail.push(mount(host, "rol", &host.cwd.join(".git"), Path::new("/ajail/origin"))?);
-    let out = bwrap(&maker, host, &jail)?.stderr(Stdio::inherit()).output().map_err(no("bwrap"))?;
-    let why = out.stdout.trim_ascii_end().escape_ascii().to_string();
-    must(why.is_empty() && out.status.success(), &host.cwd, format!("not cloned: {why}"))?;
-    // What was asked for must fit the clone, or there shall be none.
-    mounts(options, host, new).map(drop)
-}
-
-// ---- 4. Mounts become the status and bwrap's arguments: one list, so they cannot disagree.
-fn status(options: &Options, mounts: &[Mount], scoped: bool) -> String {
-    let mut text = String::new();
-    for Mount { src, dst, words, .. } in mounts {
-        let from = if src == dst { String::new() } else { format!(" (from {})", quoted(src)) };
-        text += &format!("ajail: {}{from}: {words}\n", quoted(dst));
-    }
-    let loose = options.words.iter().filter(|it| ["--userns", "--cap-add", "--bw"].contains(&it.0));
-    text.extend(loose.map(|it| format!("ajail: {} {}\n", it.0, it.1.as_bytes().escape_ascii())));
-    text += if scoped { "" } else { "ajail: this kernel stops no signals and abstract sockets\n" };
-    text + if options.net { "ajail: network: the host's\n" } else { "ajail: network: none\n" }
-}
-
-fn argv(options: &Options, host: &Host, mounts: &[Mount]) -> Vec<OsString> {
-    let mut argv: Vec<OsString> = vec![];
-    let mut put = |words: &str, it: &dyn AsRef<OsStr>| {
-        let words = words.split_whitespace().map(OsStr::new);
-        argv.extend(words.map(|word| if word == "IT" { it.as_ref() } else { word }.to_os_string()));
-    };
-    // No process, IPC object or cgroup of the host's, nor its name, and no network unless shared.
-    put("--unshare-all --unshare-user --hostname ajail", &"");
-    put(if options.net { "--share-net" } else { "" }, &"");
-    put("--uid 0 --gid 0", &""); // root by name, for package managers
-    put("--cap-drop ALL", &""); // real root could undo the mounts
-    put("--die-with-parent", &""); // nothing outlives ajail, nor ajail its caller
-    for mount in mounts {
-        put(&mount.flags, &mount.src);
-        put("IT", &mount.dst);
-        if mount.dst == Path::new("/") {
-            // Fresh ones, over the root fs and below all that may be mounted in them.
-            put("--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run", &"");
-            // Every capability, as in a user namespace of its own, opens more of the kernel. And
-            // process 1 is bwrap: not to be written to, nor its program, a file of the host's.
-            put(last(options, "--userns").map_or("--disable-userns --tmpfs /proc/1", |_| ""), &"");
-            // Real root owns the host's settings in there, and needs no capability to write them.
-            put(if host.uid == 0 { "--remount-ro /proc" } else { "" }, &"");
+    require(!odd, name, "the name of a clone has no / and does not begin with a dot")?;
+    // One directory a repository: its path with + for /, escaped so that no two are alike.
+    let path = options.cwd.as_os_str().as_bytes()[1..].escape_ascii().to_string();
+    let path = path.replace('%', "%25").replace('+', "%2B").replace('/', "+");
+    let (clones, git) = (host.ajail.join("clone").join(path), options.cwd.join(".git"));
+    let now = UNIX_EPOCH.elapsed().at("clock")?.as_nanos().to_string();
+    let name = if name.is_empty() { now.as_ref() } else { &**name };
+    let clone = clones.join(name);
+    let new = !clone.exists();
+    if new {
+        require(!options.dry_run, &clone, "a dry run does not make it")?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&clones).at(&clones)?;
+        let mut maker = Command::new("/proc/self/exe");
+        maker.env_remove("AJAIL_ARGS").current_dir(&clones).args(["--quiet", "--no-net"]);
+        let given = [("--fs=", &host.root), ("--bwrap-bin=", &host.bwrap), ("--rol=", &git)];
+        for (option, path) in given {
+            let mut word = OsString::from(option);
+            word.push(path);
+            maker.arg(word);
+        }
+        maker
+            .args(["sh", "-c", MAKE_CLONE, "sh", &quoted(&options.cwd)])
+            .args([git.as_ref(), name]);
+        let status = supervise(maker, vec![])?;
+        if status != 0 {
+            end(status); // it has said why
         }
     }
-    put("--setenv HOME /root --setenv USER root --setenv IS_SANDBOX 1 --setenv PATH", &"");
-    put("/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", &"");
-    put("--setenv TERM IT", &env::var_os("TERM").unwrap_or("dumb".into()));
-    put("--chdir IT", &host.cwd);
-    for (name, words) in [("--cap-add", "--cap-add IT"), ("--bw", "IT")] {
-        options.words.iter().filter(|word| word.0 == name).for_each(|word| put(words, &word.1));
+    let clone = clone.canonicalize().at(clone)?;
+    for place in places.values_mut() {
+        if let Ok(path) = place.src.strip_prefix(&options.cwd) {
+            place.src = clean(&clone, path);
+        }
     }
-    argv
+    let ([_, ro, rol, ..], kind) = (&KINDS, places[&options.cwd].kind);
+    let origin = [
+        (rol, ""),
+        (kind, "objects"),
+        (rol, "objects/info"), // alternates would have your git read any directory
+        (kind, "refs/heads"),  // refs/replace would have it show other commits
+        (kind, "refs/tags"),
+        (kind, "reftable"),
+        (ro, "logs"), // for show: as symlinks they would lead your every commit
+    ];
+    for (kind, part) in origin {
+        let src = clean(&git, part);
+        if src.exists() {
+            places.insert(clean("/ajail/origin", part), Place { kind, src, optional: false });
+        }
+    }
+    Ok(new.then_some(clone))
 }
 
-fn dry_run(options: &Options, host: &Host, mounts: &[Mount]) -> String {
-    let env = options.env.chunks(3).map(|set| quoted(&set[1]));
-    let env = env.map(|it| format!("--setenv {it} \"$AJAIL_ENV_{it}\""));
-    let argv = argv(options, host, mounts);
-    let command = ["--".into()].into_iter().chain(options.command.iter().map(quoted));
-    let words = argv.iter().map(quoted).chain(env).chain(command);
-    let line = |it: String| if it.starts_with("--") { " \\\n  " } else { " " }.to_string() + &it;
-    format!("env -i {}{}\n", quoted(&host.bwrap), words.map(line).collect::<String>())
-        + "# and beyond a shell: --seccomp, Landlock, a new session keyring, no descriptors\n"
+// ---- 5. Places become what bwrap and you are told: in one pass, so that they cannot disagree.
+
+struct Jail {
+    argv: Vec<OsString>,
+    passed: Vec<File>, // what has a number in there
+    status: String,
 }
 
-fn bwrap(options: &Options, host: &Host, mounts: &[Mount]) -> Result<Command, String> {
-    // By descriptor, since every user may read a command line.
-    let argv = [argv(options, host, mounts), options.env.clone(), vec!["".into()]].concat();
-    let (filter, argv) = (memory(&filter())?, memory(argv.join(OsStr::new("\0")).as_bytes())?);
+impl Jail {
+    fn add(&mut self, words: &str) {
+        self.argv.extend(words.split_whitespace().map(OsString::from));
+    }
+
+    fn say(&mut self, what: impl AsRef<OsStr>, is: &str) {
+        self.status += &format!("ajail: {}: {is}\n", quoted(what));
+    }
+}
+
+fn jail(options: &Options, host: &Host, places: &Places) -> Result<Jail, String> {
+    let mut jail = Jail { argv: vec![], passed: vec![], status: String::new() };
+    // No process, IPC object or cgroup of the host's, nor its name, and no network unless shared.
+    jail.add("--unshare-all --unshare-user --hostname localhost");
+    jail.add(if options.net { "--share-net" } else { "" });
+    jail.add("--uid 0 --gid 0"); // root by name, for package managers
+    jail.add("--cap-drop ALL"); // real root could undo the mounts
+    jail.add("--die-with-parent"); // all that ties what is pasted from a dry run
+    jail.add("--setenv HOME /root --setenv USER root --setenv IS_SANDBOX 1 --setenv LANG C.UTF-8");
+    jail.add("--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    for name in ["TERM", "COLORTERM"] {
+        if let Some(value) = env::var_os(name) {
+            jail.argv.extend(["--setenv".into(), name.into(), value]); // of the caller's terminal
+        }
+    }
+    // In what is kept the jail could rename a directory on the way to a place, and put another in its
+    // stead; but not a mount. (The root fs has nothing of yours to be renamed.)
+    let mut all = places.clone();
+    for dst in places.keys() {
+        let above = || dst.ancestors().skip(1);
+        let Some((top, holder)) = above().find_map(|dir| places.get_key_value(dir)) else {
+            continue;
+        };
+        for way in above().take_while(|dir| *dir != top) {
+            let src = clean(&holder.src, way.strip_prefix(top).unwrap_or(way));
+            if holder.kind.kept && top != Path::new("/") && src.symlink_metadata().is_ok() {
+                all.insert(way.into(), Place { src, ..holder.clone() });
+            }
+        }
+    }
+    for (dst, place) in &all {
+        mount(&mut jail, host, dst, place)?;
+        if dst == Path::new("/") {
+            // Fresh ones, over the root fs and below all that may be mounted in them.
+            jail.add("--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run");
+            // Every capability, as in a user namespace of its own, opens more of the kernel. And
+            // process 1 is bwrap: not to be written to, nor its program, a file of the host's.
+            jail.add(if options.userns { "" } else { "--disable-userns --tmpfs /proc/1" });
+            // Real root owns the host's settings in there, and needs no capability to write them.
+            jail.add(if host.uid == 0 { "--remount-ro /proc" } else { "" });
+        }
+    }
+    jail.argv.extend(["--chdir".into(), options.cwd.clone().into()]);
+    jail.argv.extend(options.extra.clone());
+    for word in &options.extra {
+        jail.say(word, "as you say");
+    }
+    if options.userns {
+        jail.say("user namespaces", "--rol and --hide may be undone");
+    }
+    jail.say("network", if options.net { "the host's, its localhost included" } else { "none" });
+    Ok(jail)
+}
+
+/// Opens the source, looks at what was opened, and has just that mounted.
+fn mount(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<(), String> {
+    let Place { kind, src, optional } = place;
+    let own = dst == Path::new("/") && *src != host.root || dst == Path::new("/dev");
+    require(!own && !dst.starts_with("/proc"), dst, "the jail has its own: cd into a project")?;
+    let opened = match open(src) {
+        // A jail may have left a symlink wherever it could write.
+        Err(error) if error.raw_os_error() == Some(ELOOP) => {
+            let real = src.canonicalize().at(src)?;
+            return refuse(src, format!("a symlink leads to {}: name that", quoted(real)));
+        }
+        Err(error) if *optional && [NotFound, NotADirectory].contains(&error.kind()) => {
+            jail.say(dst, &format!("not there: no --{}", kind.name));
+            return Ok(());
+        }
+        Err(error) if error.kind() == NotFound && src.starts_with(&host.root) => {
+            let (root, dst) = (quoted(&host.root), quoted(dst));
+            return refuse(src, format!("none yet: ajail --fs={root} --fs-edit mkdir -p {dst}"));
+        }
+        opened => opened.at(src)?,
+    };
+    let apart = host.floor.iter().all(|part| !holds(src, part) && !holds(part, src));
+    let why = "writable, it could change the next jail: cd into a project, or use --ro";
+    require(apart || !kind.apart, src, why)?;
+    let meta = opened.metadata().at(src)?;
+    let [of_dir, of_file, of_other] = kind.flags;
+    let of_no_dir = if meta.is_file() { of_file } else { of_other };
+    let flags = if meta.is_dir() { of_dir } else { of_no_dir };
+    let why = format!("{} is not for this sort of file: use rol", kind.name);
+    require(!flags.is_empty(), src, why)?;
+    for word in flags.split(' ') {
+        let file = match word {
+            "OPENED" => opened.try_clone(),
+            "CONTENT" => File::open(format!("/proc/self/fd/{}", opened.as_raw_fd())),
+            "NOTHING" => File::open("/dev/null"),
+            "SRC" => {
+                jail.argv.push(src.into());
+                continue;
+            }
+            flag => {
+                jail.add(&flag.replace("MODE", &format!("{:o}", meta.mode() & 0o777)));
+                continue;
+            }
+        };
+        let file = file.at(src)?;
+        jail.add(&file.as_raw_fd().to_string());
+        jail.passed.push(file); // bwrap closes it
+    }
+    jail.argv.push(dst.into());
+    let from = if src == dst { String::new() } else { format!(", from {}", quoted(src)) };
+    jail.say(dst, &format!("{}{from}", kind.status));
+    Ok(())
+}
+
+fn dry_run(options: &Options, host: &Host, jail: &Jail) -> String {
+    let mut text = format!("env -i {}", quoted(&host.bwrap));
+    for word in &jail.argv {
+        text += if word.as_bytes().starts_with(b"--") { " \\\n  " } else { " " };
+        text += &quoted(word);
+    }
+    for variable in options.env.chunks(3) {
+        let name = quoted(&variable[1]);
+        text += &format!(" \\\n  --setenv {name} \"$AJAIL_ENV_{name}\"");
+    }
+    text += " \\\n  --";
+    for word in &options.command {
+        text += &format!(" {}", quoted(word));
+    }
+    for file in &jail.passed {
+        let fd = file.as_raw_fd();
+        let path = fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
+        text += &format!(" {fd}<{}", quoted(path));
+    }
+    text + "\n# and, beyond a shell, a filter, Landlock, a PID namespace that ends with ajail, a new\n\
+            # session keyring, no other descriptors; 10< and $'...' are bash's\n"
+}
+
+// ---- 6. The start: bwrap as process 1 of a PID namespace, which the kernel ends with ajail.
+
+fn start(options: &Options, host: &Host, jail: Jail) -> Result<i32, String> {
+    let Jail { argv, mut passed, .. } = jail;
+    let argv = [argv, options.env.clone(), vec!["".into()]].concat();
+    // By descriptor, since every user may read a command line; and with no environment, which would
+    // be there to read in the jail, as its process 1's.
     let mut bwrap = Command::new(&host.bwrap);
-    // The caller's environment would be there to read in the jail, as its process 1's.
-    bwrap.env_clear().args(["--seccomp", &filter, "--args", &argv, "--"]).args(&options.command);
-    Ok(bwrap)
+    bwrap.env_clear();
+    let filter = filter(options.userns);
+    for (flag, bytes) in
+        [("--args", argv.join(OsStr::new("\0")).as_bytes()), ("--seccomp", &filter)]
+    {
+        let file = memory(bytes)?;
+        bwrap.arg(flag).arg(file.as_raw_fd().to_string());
+        passed.push(file);
+    }
+    bwrap.arg("--").args(&options.command);
+    let (pid, user) = (0x2000_0000, 0x1000_0000); // CLONE_NEWPID, CLONE_NEWUSER
+    // Real root needs no user namespace for the other, unless it lacks CAP_SYS_ADMIN.
+    if host.uid != 0 || call(UNSHARE, &[pid]).is_err() {
+        const WHAT: &str = "a user namespace for ajail, see Troubleshooting";
+        call(UNSHARE, &[pid | user]).at(WHAT)?;
+        fs::write("/proc/self/setgroups", "deny").at(WHAT)?;
+        fs::write("/proc/self/uid_map", format!("{0} {0} 1", host.uid)).at(WHAT)?;
+        fs::write("/proc/self/gid_map", format!("{0} {0} 1", host.gid)).at(WHAT)?;
+    }
+    supervise(bwrap, passed)
 }
 
-// ---- 5. What std has no function for, straight from the kernel.
-/// ABI, ioctl, ptrace, prctl, add_key, vm_writev, memfd_create, socket, prlimit, nice, ionice.
-#[cfg(target_arch = "x86_64")]
-const NUMBERS: [u32; 11] = [0xc000_003e, 16, 101, 157, 248, 311, 319, 41, 302, 141, 251];
-#[cfg(target_arch = "aarch64")]
-const NUMBERS: [u32; 11] = [0xc000_00b7, 29, 117, 167, 217, 271, 279, 198, 261, 140, 30];
+/// Runs COMMAND, which gets PASSED and ends when ajail does. Its status is ajail's.
+fn supervise(mut command: Command, passed: Vec<File>) -> Result<i32, String> {
+    let program = command.get_program().to_os_string();
+    let (ajail, watched) = UnixStream::pair().at("socketpair")?;
+    watched.set_nonblocking(true).at("socketpair")?;
+    let mut ajail = Some(ajail);
+    let in_child = move || {
+        // When ajail ends, this process is killed. If ajail ended before this line, it shows in
+        // the socket, once nobody holds the other end.
+        call(PRCTL, &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
+        drop(ajail.take());
+        if let Ok(0) = (&watched).read(&mut [0]) {
+            process::exit(125);
+        }
+        if process::id() == 1 && !Path::new("/proc/2").exists() {
+            // There bwrap looks for its process 2: in a container it needs the namespace's own.
+            call(UNSHARE, &[0x2_0000])?; // CLONE_NEWNS
+            call(MOUNT, &[0, at(c"/"), 0, 0x8_4000])?; // MS_REC | MS_SLAVE
+            call(MOUNT, &[at(c"proc"), at(c"/proc"), at(c"proc"), 14])?; // nosuid, nodev, noexec
+        }
+        // Landlock, which asks for no_new_privs: no rule for files and ports, but no abstract socket,
+        // such as an X server's, and no signal to the process group that the caller's script is in,
+        // nor to ajail, which must not be in there itself.
+        call(PRCTL, &[38, 1, 0, 0, 0])?;
+        if landlock_scopes() {
+            let rules = call([444, 444], &[at(&[0u64, 0, 3]), 24])?;
+            call([446, 446], &[rules])?;
+        }
+        // The descriptor of a directory would be a way into the host's tree: close all on exec.
+        call([436, 436], &[3, u32::MAX.into(), 4])?; // close_range(CLOSE_RANGE_CLOEXEC)
+        for file in &passed {
+            call([72, 25], &[file.as_raw_fd().into(), 2, 0])?; // fcntl(F_SETFD)
+        }
+        Ok(())
+    };
+    // SAFETY: ajail has one thread, so that no lock is held in the child by another.
+    unsafe { command.pre_exec(in_child) };
+    // Where the caller ignores SIGCHLD, the status would be lost: back to the default.
+    action(SIGCHLD, 0).at("SIGCHLD")?;
+    let mut child = command.spawn().at(&program)?;
+    // From here on, Ctrl-C is the program's, which the terminal sends it to as well.
+    for signal in [SIGINT, SIGQUIT] {
+        action(signal, 1).at("SIGINT")?;
+    }
+    let status = child.wait().at(&program)?;
+    Ok(status.code().unwrap_or(128 + status.signal().unwrap_or_default()))
+}
 
-fn call(name: &str, number: u32, [a, b, c, d, e]: [c_long; 5]) -> Result<c_long, String> {
+/// Ends ajail by a signal itself if that was Ctrl-C's: it is to end a shell's loop as well.
+fn end(status: i32) -> ! {
+    let signal = i64::from(status) - 128;
+    if [SIGINT, SIGQUIT].contains(&signal) {
+        let _ = action(signal, 0);
+        let _ = call([62, 129], &[process::id().into(), signal]); // kill
+    }
+    process::exit(status)
+}
+
+// ---- 7. What std has no function for, straight from the kernel.
+
+const UNSHARE: [i64; 2] = [272, 97];
+const MOUNT: [i64; 2] = [165, 40];
+const PRCTL: [i64; 2] = [157, 167];
+const SIGINT: i64 = 2;
+const SIGQUIT: i64 = 3;
+const SIGCHLD: i64 = 17;
+const ELOOP: i32 = 40;
+
+/// NUMBERS are the call's on x86_64 and on aarch64.
+fn call(numbers: [i64; 2], args: &[i64]) -> io::Result<i64> {
     unsafe extern "C" {
-        fn syscall(number: c_long, ...) -> c_long;
+        fn syscall(number: i64, ...) -> i64;
     }
-    // SAFETY: numbers, and pointers to constants, as each caller sees to.
-    let result = unsafe { syscall(c_long::from(number), a, b, c, d, e) };
-    must(result != -1, name, io::Error::last_os_error()).map(|()| result)
+    let mut all = [0; 5];
+    all[..args.len()].copy_from_slice(args);
+    let [a, b, c, d, e] = all;
+    // SAFETY: numbers, and pointers to what outlives the call and is as large as it wants.
+    match unsafe { syscall(numbers[usize::from(AARCH64)], a, b, c, d, e) } {
+        -1 => Err(io::Error::last_os_error()),
+        result => Ok(result),
+    }
 }
 
-/// The descriptor of a file in memory, which exec leaves open.
-fn memory(bytes: &[u8]) -> Result<String, String> {
-    let fd = call("memfd_create", NUMBERS[6], [c"".as_ptr() as c_long, 0, 0, 0, 0])?;
-    // SAFETY: the descriptor is new, and nobody else's.
-    let mut file = unsafe { File::from_raw_fd(fd as i32) };
-    file.write_all(bytes).and_then(|()| file.rewind()).map_err(no("a file in memory"))?;
-    Ok(file.into_raw_fd().to_string())
+fn at<T: ?Sized>(it: &T) -> i64 {
+    &raw const *it as *const u8 as i64
 }
 
-/// Cuts what no namespace does. Tells whether the kernel is new enough for all of it.
-fn cut_ties() -> Result<bool, String> {
-    // The descriptor of a directory would be a way into the host's tree: close all on exec.
-    call("close_range", 436, [3, u32::MAX.into(), 4, 0, 0])?;
+/// What a signal does: rt_sigaction.
+fn action(signal: i64, handler: u64) -> io::Result<i64> {
+    call([13, 134], &[signal, at(&[handler, 0, 0, 0]), 0, 8])
+}
+
+/// The descriptor that a call returns.
+fn file(fd: i64) -> File {
+    // SAFETY: it is new, and nobody else's.
+    unsafe { File::from_raw_fd(fd as i32) }
+}
+
+/// Opens PATH as O_PATH, whatever it is; no symlink may be on the way.
+fn open(path: &Path) -> io::Result<File> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let how = [0x28_0000u64, 0, 4]; // O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS
+    call([437, 437], &[-100, at(&*path), at(&how), 24]).map(file) // openat2(AT_FDCWD)
+}
+
+/// A file in memory, which holds BYTES.
+fn memory(bytes: &[u8]) -> Result<File, String> {
+    let mut file = call([319, 279], &[at(c""), 1]).map(file).at("memfd_create")?;
+    file.write_all(bytes).and_then(|()| file.rewind()).at("a file in memory")?;
+    Ok(file)
+}
+
+fn landlock_scopes() -> bool {
+    call([444, 444], &[0, 0, 1]).is_ok_and(|version| version >= 6)
+}
+
+/// Cuts what no namespace does. What this kernel cannot cut is told in NOTES.
+fn cut_ties(jail: &mut Jail) -> Result<(), String> {
     // The kernel looks for keys in the session keyring on its own account, too: have a new one.
-    let _ = call("keyctl", NUMBERS[4] + 2, [1, 0, 0, 0, 0]);
+    if let Err(error) = call([250, 219], &[1]) {
+        // keyctl(KEYCTL_JOIN_SESSION_KEYRING); a kernel may have no keys at all.
+        require(error.kind() == Unsupported, "a new session keyring", error)?;
+    }
     // No core dump, which the host's handler would get. (1 stops that as well, 0 does not.)
-    let _ = call("prlimit64", NUMBERS[8], [0, 4, [1u64, 1].as_ptr() as c_long, 0, 0]);
-    // Landlock, which asks for no_new_privs: no rule for files and ports, but no abstract socket,
-    // such as an X server's, and no signal to the process group that the caller's script is in.
-    call("prctl", NUMBERS[3], [38, 1, 0, 0, 0])?;
-    let rules = call("landlock", 444, [[0u64, 0, 3].as_ptr() as c_long, 24, 0, 0, 0]);
-    Ok(rules.and_then(|rules| call("landlock", 446, [rules, 0, 0, 0, 0])).is_ok())
+    if call([160, 164], &[4, at(&[1u64, 1])]).is_err() {
+        jail.say("core dumps", "the host's handler may get them, since their hard limit is 0");
+    }
+    if !landlock_scopes() {
+        jail.say("signals and abstract sockets", "not stopped by this kernel");
+    }
+    Ok(())
 }
 
-/// The system call filter, in seccomp's machine code.
-fn filter() -> Vec<u8> {
-    let [abi, ioctl, ptrace, _, add_key, vm_writev, _, socket, _, nice, ionice] = NUMBERS;
-    let op = |code: u8, jt: u8, jf: u8, it: u32| [[code, 0, jt, jf], it.to_le_bytes()].concat();
-    let (load, equal) = (|at| op(0x20, 0, 0, at), |value, no| op(0x15, 0, no, value));
-    let deny = || op(0x06, 0, 0, 0x0005_0001); // with EPERM
+// ---- 8. The system call filter, in seccomp's machine code.
+
+const AARCH64: usize = cfg!(target_arch = "aarch64") as usize;
+const ALLOW: u32 = 0x7fff_0000;
+const DENY: u32 = 0x0005_0001; // with EPERM
+const DONE: u32 = 0x0005_0000; // is all it says, and does nothing
+const NO: u32 = u32::MAX; // aarch64 has no such call
+const NR: u32 = 0; // where the kernel has the call's number, and its arguments' lower halves:
+const ARG: [u32; 3] = [16, 24, 32];
+const IOCTL: &[[u32; 2]] = &[[16, 29]];
+const PRLIMIT64: [u32; 2] = [302, 261];
+
+/// Calls on x86_64 and aarch64; where one of what must be, if anything; and the answer. The first
+/// that fits counts.
+type Rule = (&'static [[u32; 2]], u32, &'static [u32], u32);
+#[rustfmt::skip]
+const RULES: &[Rule] = &[
+    (IOCTL, ARG[1], &[0x5412, 0x541c], DENY), // TIOCSTI, TIOCLINUX type into the caller's terminal
+    (IOCTL, ARG[1], &[0x5000_9401, 0x5000_9417], DENY), // btrfs' snapshots show what --hide hides
+    (IOCTL, ARG[1], &[0xc040_6618, 0xc040_6619], DENY), // fscrypt locks the host's directory
+    (&[[101, 117]], ARG[1], &[1], DENY), // ptrace would seize process 1, which is bwrap;
+    (&[[310, 270], [311, 271]], ARG[0], &[1], DENY), // process_vm_readv and _writev, see into it;
+    (&[[438, 438]], NR, &[], DENY), // pidfd_getfd, take the host's files from it as it starts
+    (&[[41, 198]], ARG[0], &[40, 42], DENY), // socket: vsock and qrtr are in no namespace, nor is
+    (&[[41, 198]], ARG[2], &[11], DENY), // netlink's connector, which tells of every process
+    (&[[141, 140]], ARG[0], &[1], DENY), // setpriority and
+    (&[[251, 30]], ARG[0], &[2], DENY), // ioprio_set slow down the caller's process group
+    (&[[248, 217], [249, 218], [250, 219]], NR, &[], DENY), // add_key, request_key, keyctl: yours
+    (&[[425, 425], [304, 265]], NR, &[], DENY), // io_uring_setup evades this, open_by_handle_at mounts
+    (&[[298, 241]], NR, &[], DENY), // perf_event_open watches more than its own process
+    (&[PRLIMIT64], ARG[1], &[4], DONE), // prlimit64 and
+    (&[[160, 164]], ARG[0], &[4], DONE), // setrlimit of RLIMIT_CORE, on whose failure gpg ends
+];
+/// A jail has one user: these could only do nothing or fail, on which apt, dpkg and tar give up.
+#[rustfmt::skip]
+const ONE_USER: &[Rule] = &[
+    (&[[92, NO], [93, 55], [94, NO], [260, 54]], NR, &[], DONE), // chown, fchown, lchown, fchownat
+    (&[[105, 146], [106, 144], [113, 145], [114, 143]], NR, &[], DONE), // setuid, setgid, setreuid, setregid
+    (&[[117, 147], [119, 149], [122, 151], [123, 152]], NR, &[], DONE), // setresuid, setresgid, setfs*id
+    (&[[116, 159]], NR, &[], DONE), // setgroups
+];
+
+fn filter(userns: bool) -> Vec<u8> {
+    let (load, equal, at_least, answer) = (0x20, 0x15, 0x35, 0x06);
     // Another ABI has other numbers: i386's, or x32's, which are above these.
-    let mut code = [load(4), op(0x15, 1, 0, abi), deny()].concat();
-    code.extend([load(0), op(0x35, 0, 1, 0x4000_0000), deny()].concat());
-    // A call, where to look (0: its number, 16, 24: its arguments), for what: TIOCSTI and TIOCLINUX
-    // type into the caller's terminal; process 1 is bwrap; vsock (40) is in no namespace; nice and
-    // ionice reach the caller's group; the add_key family, keys; io_uring (425) evades this filter.
-    let some = [(ioctl, 24, 0x5412), (ioctl, 24, 0x541c), (ptrace, 24, 1), (vm_writev, 16, 1)];
-    // pidfd_getfd (438) takes what bwrap's process 1 has open in its first milliseconds: the host.
-    let keys = [add_key, add_key + 1, add_key + 2, 425, 438].map(|call| (call, 0, call));
-    let more = [(socket, 16, 40), (nice, 16, 1), (ionice, 16, 2), (vm_writev - 1, 16, 1)];
-    for (call, at, value) in some.into_iter().chain(more).chain(keys) {
-        code.extend([load(0), equal(call, 3), load(at), equal(value, 1), deny()].concat());
+    let abi = [0xc000_003e, 0xc000_00b7][AARCH64];
+    let mut code = vec![(load, 0, 0, 4), (equal, 1, 0, abi), (answer, 0, 0, DENY)];
+    code.extend([(load, 0, 0, NR), (at_least, 0, 1, 0x4000_0000), (answer, 0, 0, DENY)]);
+    // Who only asks for a limit has no new one, in all 64 bits of its address.
+    code.extend([(load, 0, 0, NR), (equal, 0, 5, PRLIMIT64[AARCH64]), (load, 0, 0, ARG[2])]);
+    code.extend([
+        (equal, 0, 3, 0),
+        (load, 0, 0, ARG[2] + 4),
+        (equal, 0, 1, 0),
+        (answer, 0, 0, ALLOW),
+    ]);
+    // A namespace of the program's own may have more users.
+    for (calls, at, values, what) in RULES.iter().chain(if userns { &[] } else { ONE_USER }) {
+        for call in *calls {
+            let number = call[AARCH64];
+            let any = [number];
+            for value in if values.is_empty() { &any } else { *values } {
+                code.extend([(load, 0, 0, NR), (equal, 0, 3, number), (load, 0, 0, *at)]);
+                code.extend([(equal, 0, 1, *value), (answer, 0, 0, *what)]);
+            }
+        }
     }
-    [code, op(0x06, 0, 0, 0x7fff_0000)].concat() // allow
+    code.push((answer, 0, 0, ALLOW));
+    let mut bytes = vec![];
+    for (op, yes, no, value) in code {
+        bytes.extend([op, 0, yes, no]);
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes
 }

@@ -1,12 +1,23 @@
 #!/bin/bash
-# usage: test.sh [WORD]     all cases, or those whose claim contains WORD
-#        test.sh bench      measure instead: see README.md
+# usage: test.sh [-h] [WORD]   all cases, or those whose claim contains WORD
+#        test.sh [-h] bench    measure instead: see README.md
 #
-# Sets itself up below target/: the release binary, a bwrap if none on the PATH is new enough, and
-# a Debian root fs, unless AJAIL_TEST_FS names one. Started as root, it drives the jails as an
-# ordinary user. Every case is a claim, tried on real jails in a directory of its own. mkalpine.sh
-# is tried on a mirror on loopback with a stand-in for Alpine's minirootfs, or with the real one
-# where AJAIL_TEST_ALPINE names its tarball.
+# KEEP=1     keeps the directories of the cases and says where they are
+# TRACE=1    shows every command of a case that fails, as it ran
+# STRICT=1   lets a case fail that is skipped, unless it names what this machine lacks
+# AJAIL_TEST_FS=DIR          on this root fs instead of target/deb-USER, a Debian that is made once
+# AJAIL_TEST_ALPINE=TARBALL  the real minirootfs for mkalpine.sh's mirror, instead of a stand-in
+#
+# A case is a claim, a sentence of the README or of main.rs, and a function below it, which fails with
+# its first failing command. It runs as an ordinary user (claim), as root where test.sh is (claim_root)
+# or as both (claim_both), in an empty directory, $P, of a HOME of the tests. To add one: write the
+# attack, show that it works without ajail (plain), and that with ajail it ran and was refused for the
+# expected reason (denied); break the guard in main.rs and see the case fail. What must be undone goes
+# into finally. To debug one: ./test.sh 'words of its claim', with TRACE=1 or KEEP=1; a failure prints
+# its line, its command, and what that said.
+
+# What stands in single quotes is for a shell in a jail, and what a subshell sets is for it alone.
+# shellcheck disable=SC2012,SC2016,SC2018,SC2019,SC2030,SC2031,SC2317,SC2329
 
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -14,48 +25,39 @@ unset "${!AJAIL_ENV_@}" AJAIL_ARGS
 
 # ---- Set-up, in the first of the stages.
 
-if [ -z "${STAGE-}" ]; then
+tools() {
+	# Not for a jail, but for the tests: a compiler for the attacks, a mirror, signatures, a terminal.
+	for tool in git perl script cc busybox openssl curl; do
+		command -v $tool >/dev/null || return 1
+	done
+}
+
+set_up() {
 	set -e
-	export STAGE=user WORD=${1-} T ROOT_FS AJAIL USER_ID
-	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-		for tool in git perl script cc busybox openssl curl; do
-			command -v $tool >/dev/null && continue
-			apt-get update -q >/dev/null
-			DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-				git perl bsdutils gcc libc6-dev busybox-static openssl curl >/dev/null
-			break
-		done
+	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! tools; then
+		apt-get update -q >/dev/null
+		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+			git perl bsdutils gcc libc6-dev busybox-static openssl curl >/dev/null
 	fi
 	cargo build --release --quiet
 	if ! command -v bwrap >/dev/null || ! ./mkbwrap.sh "$PWD/target/bwrap" 2>/dev/null >&2; then
 		[ -x target/bwrap/bin/bwrap ] || ./mkbwrap.sh "$PWD/target/bwrap"
 	fi
 	# Not an account of its own: an ordinary user that the machine has, or daemon.
-	USER_ID=$(id -u)
-	if [ "$USER_ID" = 0 ]; then
+	user=$(id -un)
+	if [ "$(id -u)" = 0 ]; then
 		user=$(awk -F: '$3 >= 1000 && $3 < 60000 { print $1; exit }' /etc/passwd)
-		user=${user:-daemon} USER_ID=$(id -u "$user"):$(id -g "$user")
-	else
-		user=$(id -un)
+		user=${user:-daemon}
 	fi
+	USER_ID=$(id -u "$user"):$(id -g "$user")
 	ROOT_FS=${AJAIL_TEST_FS:-$PWD/target/deb-$user}
-	[ -d "$ROOT_FS" ] || ./mkdeb.sh -u "$user" -p git,perl "$ROOT_FS"
-	T=$(mktemp -d /var/tmp/ajail-test.XXXXXX)
-	server=''
-	trap 'kill $server 2>/dev/null; chmod -R u+rwX "$T" 2>/dev/null; rm -rf "$T"' EXIT
-	trap 'exit 130' INT TERM
-	mkdir -p "$T/home/.ajail/fs" "$T/bin"
+	[ -d "$ROOT_FS" ] || PATH=$PWD/target/bwrap/bin:$PATH ./mkdeb.sh -u "$user" -p git,perl "$ROOT_FS"
+	mkdir -p "$T/home/.ajail/fs" "$T/bin" "$T/mirror"
 	cp target/release/ajail "$T/bin/"
-	if [ "$WORD" = bench ]; then
-		target=$(uname -m)-unknown-linux-gnu
-		RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --quiet --target "$target" &&
-			cp "target/$target/release/ajail" "$T/bin/ajail-static" || echo "no static build: see README.md"
-	fi
 	bwrap=$PWD/target/bwrap/bin/bwrap
 	[ -x "$bwrap" ] || bwrap=$(command -v bwrap)
 	cp "$bwrap" "$T/bin/bwrap"
 	cp ./*.sh README.md main.rs "$T/"
-	as_user() { if [ "$(id -u)" = 0 ]; then setpriv --reuid="${USER_ID%:*}" --regid="${USER_ID#*:}" --clear-groups "$@"; else "$@"; fi; }
 	# It must be the user's, who may be kept out of a checkout of root's.
 	if ! as_user test -x "$ROOT_FS/bin/sh" || ! as_user test -O "$ROOT_FS"; then
 		cp -a "$ROOT_FS" "$T/fs" && chown -R -h "$USER_ID" "$T/fs"
@@ -63,9 +65,6 @@ if [ -z "${STAGE-}" ]; then
 	fi
 	ROOT_FS=$(realpath "$ROOT_FS")
 	ln -s "$ROOT_FS" "$T/home/.ajail/fs/default"
-	cp -a "$ROOT_FS" "$T/home/.ajail/fs/own"
-	AJAIL=$T/bin/ajail
-	mkdir "$T/mirror"
 	[ -z "${AJAIL_TEST_ALPINE-}" ] || cp "$AJAIL_TEST_ALPINE" "$T/minirootfs.tar.gz"
 	for port in $(shuf -i 20000-60000 -n 9); do
 		command -v busybox >/dev/null || break
@@ -77,14 +76,47 @@ if [ -z "${STAGE-}" ]; then
 	chmod 755 "$T"
 	[ "$(id -u)" != 0 ] || chown -R -h "$USER_ID" "$T/home" "$T/results" "$T/mirror"
 	set +e
-	if [ "$WORD" = bench ]; then STAGE=bench as_user bash "$T/test.sh"; exit; fi
-	as_user bash "$T/test.sh"
+}
+as_user() {
 	if [ "$(id -u)" = 0 ]; then
-		mkdir -p "$T/root/.ajail/fs" && cp -a "$ROOT_FS" "$T/root/.ajail/fs/default" && chown -R -h 0:0 "$T/root"
-		STAGE=root bash "$T/test.sh"
+		setpriv --reuid="${USER_ID%:*}" --regid="${USER_ID#*:}" --clear-groups "$@"
+	else
+		"$@"
 	fi
-	passed=$(grep -c passed "$T/results") failed=$(grep -c failed "$T/results") skipped=$(grep -c skipped "$T/results")
-	if [ "$skipped" = 0 ]; then echo "$passed passed, $failed failed"; else echo "$passed passed, $failed failed, $skipped skipped"; fi
+}
+clean() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null
+	if [ -n "${KEEP-}" ]; then echo "kept: $T"; return; fi
+	chmod -R u+rwX "$T" 2>/dev/null
+	rm -rf "$T"
+}
+count() { grep -c "^$1" "$T/results"; }
+
+if [ -z "${STAGE-}" ]; then
+	if [ "${1-}" = -h ] || [ "${1-}" = --help ]; then sed -n '2,/^$/s/^#\( \|$\)//p' "$0"; exit; fi
+	export STAGE WORD=${1-} T ROOT_FS AJAIL USER_ID
+	server=''
+	T=$(mktemp -d /var/tmp/ajail-test.XXXXXX)
+	AJAIL=$T/bin/ajail
+	trap clean EXIT
+	trap 'exit 130' INT TERM
+	set_up
+	if [ "$WORD" = bench ]; then
+		target=$(uname -m)-unknown-linux-gnu
+		RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --quiet --target "$target" &&
+			cp "target/$target/release/ajail" "$T/bin/ajail-static" || echo "no static build: see README.md"
+		STAGE=bench as_user bash "$T/test.sh"
+		exit
+	fi
+	STAGE=user as_user bash "$T/test.sh"
+	[ "$(id -u)" != 0 ] || STAGE=root bash "$T/test.sh"
+	passed=$(count passed) failed=$(count failed) skipped=$(count skipped)
+	if [ $((passed + failed + skipped)) = 0 ]; then
+		echo "no claim contains: $WORD" >&2
+		exit 2
+	fi
+	if [ "$skipped" = 0 ]; then skipped=''; else skipped=", $skipped skipped"; fi
+	echo "$passed passed, $failed failed$skipped"
 	[ "$failed" = 0 ] && [ "$passed" != 0 ]
 	exit
 fi
@@ -94,35 +126,68 @@ fi
 HOME=$T/home
 [ "$STAGE" != root ] || HOME=$T/root
 export HOME PATH=$T/bin:$PATH GIT_CONFIG_GLOBAL=$T/home/gitconfig TERM=${TERM:-xterm}
-FS=$HOME/.ajail/fs n=0
+FS=$HOME/.ajail/fs
+P=''
+CLAIMS=() CASES=()
 
-# claim SENTENCE: runs the code on standard input, which fails with its first failing command.
-claim() {
-	local code; code=$(cat)
+claim_both() { CLAIMS+=("$1") CASES+=("$2"); }
+claim() { [ "$STAGE" != user ] || claim_both "$@"; }
+claim_root() { [ "$STAGE" != root ] || claim_both "$@"; }
+# run CLAIM FUNCTION, in a directory of its own
+run() {
 	[[ $1 == *$WORD* ]] || return 0
-	n=$((n + 1))
+	local n out=$HOME/out
+	if [ ! -e "$FS" ]; then # the root fs of root's
+		mkdir -p "$FS" && cp -a "$ROOT_FS" "$FS/default" && chown -R -h 0:0 "$HOME"
+	fi
+	n=$(find "$HOME" -maxdepth 1 -name "$STAGE-*" | wc -l)
 	mkdir -p "$HOME/$STAGE-$n/proj" && cd "$HOME/$STAGE-$n/proj" || exit 1
-	# shellcheck disable=SC2034  # for the cases
-	P=$PWD
-	(set -e; eval "$code") >"$HOME/out" 2>&1 </dev/null
+	P=$PWD CASE=$2
+	(
+		set -eE
+		exec 3>&1
+		trap 'at $LINENO "$BASH_COMMAND" >&3' ERR
+		[ -z "${TRACE-}" ] || set -x
+		"$2"
+	) >"$out" 2>&1 </dev/null
 	case $? in
-		0) echo passed >>"$T/results"; echo "passed: $1" ;;
-		77) echo skipped >>"$T/results"; echo "skipped: $1: $(tail -n 1 "$HOME/out")" ;;
-		*) echo failed >>"$T/results"; echo "FAILED: $1"; sed 's/^/    /' "$HOME/out" ;;
+		0) told passed "$1" ;;
+		77) told skipped "$1: $(tail -n 1 "$out")" ;;
+		78) if [ -n "${STRICT-}" ]; then told failed "$1"; else told skipped "$1: $(tail -n 1 "$out")"; fi ;;
+		*) told failed "$1"; sed 's/^/    /' "$out" ;;
 	esac
 	cd "$T" || exit 1
+	[ -n "${KEEP-}" ] || { chmod -R u+rwX "$HOME/$STAGE-$n" && rm -rf "$HOME/$STAGE-$n" && mkdir "$HOME/$STAGE-$n"; }
 }
-skip() { echo "$*"; exit 77; }
+told() { echo "$1: $2" | tee -a "$T/results"; }
+# Where a case failed: in itself, not in a word of these.
+at() {
+	# Not in what a command is given, of which the whole is shown.
+	[ "${FUNCNAME[1]}" != "$CASE" ] || [ "$BASH_SUBSHELL" -gt 1 ] || echo "test.sh: line $1: $2"
+}
+lacks() { echo "this machine lacks $*"; exit 77; }
+skip() { echo "$*"; exit 78; }
+finally() {
+	# shellcheck disable=SC2064  # now
+	trap "$*" EXIT
+}
 jail() { ajail --quiet "$@"; }
 is() { [ "$1" = "$2" ] || { printf 'is:     %s\nshould: %s\n' "$1" "$2"; return 1; }; }
 has() { [[ $1 == *"$2"* ]] || { printf 'is:  %s\nhas no: %s\n' "$1" "$2"; return 1; }; }
 hasnt() { [[ $1 != *"$2"* ]] || { printf 'is:  %s\nhas: %s\n' "$1" "$2"; return 1; }; }
+not() { if "$@"; then echo "worked: $*"; return 1; fi; }
+# ends STATUS COMMAND...
+ends() {
+	local status=0
+	"${@:2}" || status=$?
+	is "$status" "$1"
+}
 # refused WORDS ARG...: ajail ARG... says WORDS on one line, nothing else, and ends with 125.
 refused() {
-	local words=$1 status=0 out; shift
-	out=$(ajail "$@" 2>"$HOME/err") || status=$?
+	local words=$1 status=0 out
+	out=$(timeout 20 ajail "${@:2}" 2>"$HOME/err") || status=$?
 	is "$out" ''
-	is "$(wc -l <"$HOME/err")" 1
+	is "$(wc -l <"$HOME/err")" 1 || { cat "$HOME/err"; return 1; }
 	has "$(cat "$HOME/err")" "$words"
 	is "$status" 125
 }
@@ -139,64 +204,1453 @@ plain() {
 	bwrap --unshare-all --share-net --unshare-user --uid 0 --gid 0 --overlay-src "$FS/default" --tmp-overlay / \
 		--dev /dev --proc /proc --tmpfs /tmp --bind "$PWD" "$PWD" "$@"
 }
-perl_in_fs() { [ -x "$FS/default/usr/bin/perl" ] || skip "no perl in the root fs"; }
-git_in_fs() { [ -x "$FS/default/usr/bin/git" ] || skip "no git in the root fs"; }
+perl_in_fs() { [ -x "$FS/default/usr/bin/perl" ] || lacks "a perl in the root fs"; }
+git_in_fs() { [ -x "$FS/default/usr/bin/git" ] || lacks "a git in the root fs"; }
+apt_in_fs() { [ -x "$FS/default/usr/bin/apt-get" ] || lacks "a root fs of Debian"; }
+kernel() { [ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge "$1" ] || lacks "Linux $2"; }
+terminal() { command -v script >/dev/null || skip "no script(1)"; }
+# A root fs to be written to: a copy, made for the first case that asks.
+own_fs() { [ -e "$FS/own" ] || cp -a "$ROOT_FS" "$FS/own"; }
+# left MARK: how many processes of the host have MARK as an argument
+left() { { grep -lszx "[${1:0:1}]${1:1}" /proc/[0-9]*/cmdline || :; } | wc -l; }
+# nr NAME...: the numbers of these system calls
+nr() {
+	local name x86_64 aarch64
+	for wanted in "$@"; do
+		while read -r name x86_64 aarch64; do
+			[ "$name" != "$wanted" ] || if [ "$(uname -m)" = x86_64 ]; then echo "$x86_64"; else echo "$aarch64"; fi
+		done <<-'X'
+			ptrace 101 117
+			process_vm_readv 310 270
+			process_vm_writev 311 271
+			pidfd_getfd 438 438
+			add_key 248 217
+			keyctl 250 219
+			socket 41 198
+			setpriority 141 140
+			ioprio_set 251 30
+			io_uring_setup 425 425
+			perf_event_open 298 241
+			open_by_handle_at 304 265
+			prlimit64 302 261
+			setuid 105 146
+			fchownat 260 54
+			renameat2 316 276
+		X
+	done
+}
+capabilities() {
+	jail sh -c 'grep -E "^Cap(Prm|Eff|Bnd|Inh|Amb)" /proc/self/status | tr -d "0[:space:]"'
+}
 
-# ---- Root's cases.
+# ---- A jail that runs.
 
-if [ "$STAGE" = root ]; then
-claim 'real root has no capability in a jail' <<'C'
-is "$(jail sh -c 'grep -E "^Cap(Prm|Eff|Bnd|Inh|Amb)" /proc/self/status | tr -d "0[:space:]"')" 'CapInh:CapPrm:CapEff:CapBnd:CapAmb:'
-C
-claim 'real root can neither unmount what is hidden nor remount what is read-only' <<'C'
-mkdir h r; echo secret >h/s
-denied 'superuser|not permitted' --hide=h "umount $P/h"
-denied 'ermi' --rol=r "mount -o remount,rw,bind $P/r"
-is "$(plain --cap-add ALL --tmpfs "$P/h" sh -c "umount $P/h && cat $P/h/s")" secret
-C
-claim 'a crash in a jail reaches no handler of the host'\''s' <<'C'
-was=$(cat /proc/sys/kernel/core_pattern); printf '#!/bin/sh\ncat >/dev/null; echo crash >>%s/crashes\n' "$P" >handler; chmod +x handler
-echo "|$P/handler" >/proc/sys/kernel/core_pattern 2>/dev/null || skip "the core pattern cannot be set"
-jail sh -c 'kill -SEGV $$' || :; sleep 0.5; in=$(cat crashes 2>/dev/null || :)
-(ulimit -c unlimited; plain sh -c 'kill -SEGV $$') || :; sleep 0.5; out=$(cat crashes 2>/dev/null || :)
-printf '%s\n' "$was" >/proc/sys/kernel/core_pattern; is "$in" ''; [ "$out" = crash ] || skip "the kernel does not find a handler from here"
-C
-claim 'real root cannot write to the /proc/sys of the host' <<'C'
-denied 'ead-only' 'echo x >/proc/sys/kernel/core_pattern'
-C
-claim 'mkdeb.sh leaves nothing behind of what fails, and shows the end of the log' <<'C'
-command -v debootstrap >/dev/null || skip "no debootstrap"
-for try in "$P/proj" "-u nobody-here $P/x" "-m http://127.0.0.1:9/ $P/x/y"; do
-	mkdir -p proj; r=0
-	# shellcheck disable=SC2086  # a list of words
-	out=$("$T/mkdeb.sh" $try 2>&1) || r=$?
-	[ $r -gt 0 ]; is "$(ls -A)" proj
-done
-has "$out" '127.0.0.1:9'; has "$out" 'debootstrap failed'
-C
-claim 'the root fs of mkdeb.sh has no set-id bit and no device node, and is all the user'\''s' <<'C'
-[ -d "$ROOT_FS/etc/apt" ] || skip "not a root fs of mkdeb.sh"
-is "$(find "$ROOT_FS" \( -perm /6000 -o -type b -o -type c \) | wc -l)" 0
-is "$(find "$ROOT_FS" ! -uid "${USER_ID%:*}" | wc -l)" 0; has "$(cat "$ROOT_FS"/etc/apt/apt.conf.d/*)" 'Sandbox::User "root"'
-C
-claim 'as root, mkalpine.sh -u makes a root fs that is all that user'\''s, with packages too' <<'C'
-tarball=$(echo "$T"/mirror/v3.20/releases/*/*.tar.gz); [ -e "$tarball" ] || skip "no mirror"
-sum=$(sha256sum <"$tarball")
-"$T/mkalpine.sh" -u "$(id -un "${USER_ID%:*}")" -r 3.20.9 --sha256 "${sum%% *}" -m "$MIRROR" x/y -p ajail-hello
-is "$(cat x/y/etc/ajail-hello)" hello; is "$(find x ! -uid "${USER_ID%:*}" | wc -l)" 0
-C
-claim 'a root fs of somebody else is refused' <<'C'
-chown 1 "$FS/default"; r=0; refused 'another user' true || r=1; chown 0 "$FS/default"; is $r 0
-C
-claim 'cd / is refused for root too' <<'C'
-cd /; refused "the jail has its own" sh
-C
-exit
-fi
+claim 'without a command, sh runs' without_a_command_sh_runs
+without_a_command_sh_runs() {
+	is "$(echo 'echo $0' | jail)" sh
+}
+
+claim 'the exit status is the command'\''s' the_exit_status_is_the
+the_exit_status_is_the() {
+	for s in 0 1 7 125; do r=0; jail sh -c "exit $s" || r=$?; is "$r" "$s"; done
+	r=0
+	jail sh -c 'kill -9 $$' || r=$?
+	is "$r" 137
+}
+
+claim 'the command starts in the current directory, at its own path' the_command_starts_in_the
+the_command_starts_in_the() {
+	is "$(jail pwd)" "$P"
+}
+
+claim 'the caller is root inside and owns what is written' the_caller_is_root_inside
+the_caller_is_root_inside() {
+	is "$(jail sh -c 'id -u; id -g; touch f')" $'0\n0'
+	is "$(stat -c %u f)" "$(id -u)"
+}
+
+claim 'changes to the root fs vanish, and those to the current directory are kept' changes_to_the_root_fs
+changes_to_the_root_fs() {
+	jail sh -c 'touch /etc/new kept'
+	[ -e kept ]
+	[ ! -e "$FS/default/etc/new" ]
+}
+
+claim '/tmp, /run, /dev and /proc are fresh' tmp_run_dev_and_proc
+tmp_run_dev_and_proc() {
+	is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" $'/run:\n\n/tmp:\n1777'
+	[ "$(jail sh -c 'ls -d /proc/[0-9]* | wc -l')" -le 4 ]
+	has "$(jail ls /dev)" null
+}
+
+claim 'the network is the host'\''s, and with --no-net there is none; --net takes it back' the_network_is_the_hosts
+the_network_is_the_hosts() {
+	is "$(jail readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
+	[ "$(jail --no-net readlink /proc/self/ns/net)" != "$(readlink /proc/self/ns/net)" ]
+	is "$(AJAIL_ARGS=--no-net jail --net readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
+}
+
+claim 'every other namespace is the jail'\''s own' every_other_namespace_is_the
+every_other_namespace_is_the() {
+	is "$(jail uname -n)" localhost
+	for ns in cgroup ipc mnt pid user uts; do
+		inner=$(jail readlink /proc/self/ns/$ns)
+	has "$inner" "$ns"
+	[ "$inner" != "$(readlink /proc/self/ns/$ns)" ]
+	done
+}
+
+claim 'resolv.conf is the host'\''s when there is a network' resolv_conf_is_the_hosts
+resolv_conf_is_the_hosts() {
+	is "$(jail cat /etc/resolv.conf)" "$(cat /etc/resolv.conf)"
+}
+
+claim 'a resolv.conf that is a symlink in the root fs works' a_resolv_conf_that_is
+a_resolv_conf_that_is() {
+	own_fs
+	cp -a "$FS/own/etc/resolv.conf" ../saved 2>/dev/null || :
+	finally "rm '$FS/own/etc/resolv.conf'; cp -a ../saved '$FS/own/etc/resolv.conf' 2>/dev/null || :"
+	ln -sf ../run/systemd/resolve/stub-resolv.conf "$FS/own/etc/resolv.conf"
+	is "$(jail --fs=own cat /etc/resolv.conf)" "$(cat /etc/resolv.conf)"
+}
+
+claim 'the environment is five variables, the terminal, PWD, and what AJAIL_ENV_ passes' the_environment
+the_environment() {
+	is "$(SECRET=x COLORTERM=truecolor AJAIL_ENV_A='a b' AJAIL_ENV_USER=me jail env | sort)" "A=a b
+COLORTERM=truecolor
+HOME=/root
+IS_SANDBOX=1
+LANG=C.UTF-8
+PATH=/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PWD=$P
+TERM=$TERM
+USER=me"
+	is "$(AJAIL_ENV_LANG=C jail sh -c 'echo $LANG')" C
+}
+
+claim 'the caller'\''s environment is not that of process 1 either' the_callers_environment_is_not
+the_callers_environment_is_not() {
+	export SECRET=hunter2
+	hasnt "$(jail --userns sh -c 'echo ran; cat /proc/1/environ' | tr '\0' '\n')" hunter2
+	has "$(plain --clearenv /bin/cat /proc/1/environ | tr '\0' '\n')" hunter2
+}
+
+claim '--ro is a temporary overlay, and the command line takes back what AJAIL_ARGS says' ro_is_a_temporary_overlay
+ro_is_a_temporary_overlay() {
+	echo a >f
+	is "$(jail --ro sh -c 'echo b >f; cat f')" b
+	is "$(cat f)" a
+	AJAIL_ARGS='; --ro ;;--no-net' jail --rw sh -c 'echo c >f'
+	is "$(cat f)" c
+}
+
+claim 'the inner of two paths counts, in whatever order: --ro=a --rw=a/b keeps a/b only' the_inner_path
+the_inner_path() {
+	mkdir -p a/b
+	jail --ro=a --rw=a/b touch a/gone a/b/kept
+	jail --rw=a/b --ro=a touch a/gone a/b/too
+	is "$(ls a a/b | tr '\n' ' ')" 'a: b  a/b: kept too '
+	echo s >a/b/secret
+	is "$(AJAIL_ARGS='--hide=a/b/secret' jail --rw=a sh -c 'cat a/b/secret; echo ok')" ok
+}
+
+claim 'what the status shows is in force: --rw=. is --rw, and leaves .git locked' rw_dot
+rw_dot() {
+	local out
+	mkdir .git
+	export AJAIL_ARGS='--ro;--rol=.git'
+	out=$(ajail --rw=. sh -c 'touch kept; touch .git/x' 2>&1) || :
+	[ -e kept ]
+	has "$out" "$P: writable"
+	has "$out" "$P/.git: read-only"
+	has "$out" 'ead-only file system'
+	is "$(grep -c "$P: " <<<"$out")" 1
+}
+
+claim '--rol is locked: writing fails, on a directory and on a file' rol_is_locked_writing_fails
+rol_is_locked_writing_fails() {
+	mkdir d
+	echo x >f
+	denied 'ead-only' --rol=d 'touch d/n'
+	denied 'ead-only' --rol=f 'echo y >>f'
+	denied 'ead-only' --rol 'touch n'
+}
+
+claim 'a hidden directory appears empty, a hidden file reads as empty' a_hidden_directory_appears_empty
+a_hidden_directory_appears_empty() {
+	mkdir d
+	echo s >d/s
+	echo s >.env
+	is "$(jail --hide=d --hide=.env sh -c 'ls -A d; cat .env; echo ok')" ok
+	is "$(cat .env d/s)" $'s\ns'
+}
+
+claim 'of two rules for one file the last counts' of_two_rules_for_one
+of_two_rules_for_one() {
+	echo s >f
+	jail --hide=f --rw=f sh -c 'cat f; echo t >f' >out
+	is "$(cat out f)" $'s\nt'
+	is "$(AJAIL_ARGS=--hide=f jail --ro=./f cat f)" t
+	is "$(jail --ro=f --hide=f cat f)" ''
+	denied 'ead-only' --ro=f --rol=f 'echo x >f'
+}
+
+claim '--hide without a value leaves the current directory empty' hide_without_a_value_leaves
+hide_without_a_value_leaves() {
+	touch f
+	is "$(jail --hide sh -c 'pwd; ls -A; touch g')" "$P"
+	[ ! -e g ]
+}
+
+claim '--ro of a file is a private copy with the same mode' ro_of_a_file_is
+ro_of_a_file_is() {
+	echo a >f
+	chmod 750 f
+	is "$(jail --ro=f sh -c 'stat -c %a f; echo b >f; cat f')" $'750\nb'
+	is "$(cat f)" a
+}
+
+claim '--ro of a FIFO or a socket is refused without being opened, with the way out' ro_of_a_fifo
+ro_of_a_fifo() {
+	mkfifo p
+	refused 'use rol' --ro=p true
+	is "$(timeout 5 ajail --quiet --hide=p sh -c 'cat p; echo ok')" ok
+	perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); bind(S,pack_sockaddr_un("sock"))'
+	refused 'use rol' --mount=sock,/run/sock true
+	is "$(jail --mount=sock,/run/sock,rol sh -c '[ -S /run/sock ] && echo socket')" socket
+}
+
+claim '--mount puts SRC at DST, under an overlay unless another kind is named' mount_puts_src_at_dst
+mount_puts_src_at_dst() {
+	mkdir ../src
+	echo s >../src/s
+	mkdir ../src/d
+	is "$(jail --mount=../src,/m sh -c 'cat /m/s; touch /m/lost')" s
+	[ ! -e ../src/lost ]
+	jail --mount=../src,/m,rw touch /m/kept
+	[ -e ../src/kept ]
+	denied 'ead-only' --mount=../src,/m,rol 'touch /m/x'
+	is "$(jail --mount=../src,/m,hide sh -c 'ls -A /m; echo ok')" ok
+	is "$(jail --mount=../src/s,/m,ro sh -c 'echo x >>/m; cat /m' | tr '\n' ' ')" 's x '
+	is "$(cat ../src/s)" s
+	is "$(jail --mount=../src/s,/m,hide sh -c 'cat /m; echo ok')" ok
+	denied 'ead-only' --mount=../src/s,/m,rol 'echo x >>/m'
+	jail --mount=../src/s,/m,rw sh -c 'echo t >/m'
+	is "$(cat ../src/s)" t
+}
+
+claim '--dev makes a device usable' dev_makes_a_device_usable
+dev_makes_a_device_usable() {
+	is "$(jail --dev=/dev/zero head -c 2 /dev/zero | od -An -tx1 | tr -d ' ')" 0000
+	is "$(jail --mount=/dev/zero,/z,dev head -c 1 /z | od -An -tx1 | tr -d ' ')" 00
+	touch f
+	refused 'not for this sort of file' --dev=f true
+}
+
+claim '--fs-edit keeps changes to the root fs, or to one subtree only' fs_edit_keeps_changes_to
+fs_edit_keeps_changes_to() {
+	own_fs
+	jail --fs=own --fs-edit touch /etc/kept
+	[ -e "$FS/own/etc/kept" ]
+	jail --fs=own --fs-edit=etc touch /etc/kept2 /usr/lost
+	[ -e "$FS/own/etc/kept2" ]
+	[ ! -e "$FS/own/usr/lost" ]
+}
+
+claim '--fs-edit goes with the options for places' fs_edit_goes_with_the
+fs_edit_goes_with_the() {
+	own_fs
+	mkdir .git d
+	echo s >.env
+	is "$(jail --fs=own --fs-edit --rol=.git --hide=.env --mount=d,/opt/x/y,ro \
+		sh -c 'cat .env; touch /etc/both; echo ok')" ok
+	[ -e "$FS/own/etc/both" ]
+	jail --fs=own --fs-edit --dev=/dev/null sh -c 'echo x >/dev/null; touch /dev/lost'
+	[ ! -e "$FS/own/dev/lost" ]
+	jail --fs=own --home-edit --mount=d,/root/a/b sh -c ':'
+	jail --fs=own --home-edit --mount=d,/root/a/b sh -c ':'
+}
+
+claim '--home-edit keeps changes to /root, or to one subtree only' home_edit_keeps_changes_to
+home_edit_keeps_changes_to() {
+	own_fs
+	jail --fs=own --home-edit sh -c 'mkdir -p /root/sub; touch /root/kept /lost'
+	[ -e "$FS/own/root/kept" ]
+	[ ! -e "$FS/own/lost" ]
+	jail --fs=own --home-edit=sub touch /root/sub/kept /root/lost
+	[ -e "$FS/own/root/sub/kept" ]
+	[ ! -e "$FS/own/root/lost" ]
+}
+
+claim '--fs is a name or an absolute path' fs_is_a_name_or
+fs_is_a_name_or() {
+	own_fs
+	mkdir ../h
+	is "$(HOME=$(dirname "$P")/h jail --fs="$FS/own" echo ok)" ok
+	is "$(jail --fs=own echo ok)" ok
+	is "$(jail --fs="$FS/own" echo ok)" ok
+}
+
+claim '--cap-add gives one capability, and --bw and --bwrap-bin do what they say' cap_add_gives_one_capability
+cap_add_gives_one_capability() {
+	has "$(jail --cap-add=CAP_SYS_PTRACE grep CapEff /proc/self/status)" 0000000000080000
+	is "$(jail --bw=--hostname --bw=inner uname -n)" inner
+	printf '#!/bin/sh\necho mine\n' >../b
+	chmod +x ../b
+	is "$(jail --bwrap-bin="$(dirname "$P")/b" true)" mine
+}
+
+claim 'the status tells the root fs, the network and every mount; --quiet silences it' the_status_tells_the_root
+the_status_tells_the_root() {
+	mkdir a
+	out=$(ajail --ro --rw=a --no-net true 2>&1)
+	has "$out" "$ROOT_FS"
+	has "$out" 'network: none'
+	has "$out" "$P: changes vanish"
+	has "$out" "$P/a: writable, changes are kept"
+	is "$(jail true 2>&1)" ''
+}
+
+claim 'a pipe, odd bytes and a directory below /tmp, /root or /usr work' a_pipe_odd_bytes_and
+a_pipe_odd_bytes_and() {
+	is "$(echo in | jail cat | tr a-z A-Z)" IN
+	mkdir $'o;d,d \n\377\'"'; cd $'o;d,d \n\377\'"'; jail --ro touch lost; jail touch kept; is "$(ls)" kept
+	is "$(ajail true 2>&1 | grep -vc '^ajail: ')" 0
+	mkdir -p /tmp/ajail-below.$$
+	cd /tmp/ajail-below.$$
+	is "$(jail pwd)" "$PWD"
+	rmdir "$PWD"
+}
+
+claim 'thirty jails at once in one directory all answer' thirty_jails_at_once_in
+thirty_jails_at_once_in() {
+	for i in $(seq 30); do jail sh -c "echo $i >o$i" & done; wait
+	is "$(cat o* | sort -n | tr '\n' ' ')" "$(seq 30 | tr '\n' ' ')"
+}
+
+claim '--help and --version are on standard output and end with 0' help_and_version_are_on
+help_and_version_are_on() {
+	has "$(ajail --help 2>/dev/null)" 'usage: ajail'
+	is "$(ajail -h)" "$(ajail --help)"
+	has "$(ajail --version)" 'ajail 0'
+	r=0
+	ajail --help >/dev/full 2>../err || r=$?
+	is "$r" 125
+}
+
+claim 'every option of --help is known to the parser, and so is every option that the README names' the_options
+the_options() {
+	local option shape
+	ajail --help | grep -oE '^  --[^ ]+' | tr -d ' ' >../shown
+	[ "$(wc -l <../shown)" = 20 ]
+	while read -r option; do
+		shape=${option##--*([a-z-])} option=${option%%[=[]*}
+		case $shape in
+			=*) ajail "$option=a,b" --version && ends 125 ajail "$option" ;;
+			'[='*) ajail "$option=a,b" --version && ajail "$option" --version ;;
+			*) ajail "$option" --version && ends 125 ajail "$option=a,b" ;;
+		esac
+		echo "$option" >>../options
+	done <../shown
+	# Those of other programs are with their names.
+	grep -oE 'ajail( --[a-z-]+[^ `]*)+' "$T/README.md" | grep -oE -- '--[a-z-]+' | sort -u >../named
+	[ "$(wc -l <../named)" -gt 9 ]
+	not grep -vxFf ../options ../named
+}
+
+# ---- Bad input.
+
+claim 'an option with a value too few or too many is refused by name' fs_without_its_value_says
+fs_without_its_value_says() {
+	refused '--fs' --fs alpine
+	refused '--no-net' --no-net=1
+	refused 'no such option' --bogus
+	refused 'no such option' -x
+	refused --ro --ro= true
+	refused --mount= --mount=a true
+	refused --mount= --mount=a,/b,c true
+	refused --mount= --mount=,/b
+	AJAIL_ARGS='sh' refused 'no such option' true
+	AJAIL_ENV_=x refused 'names no variable' true
+	r=0
+	env 'AJAIL_ENV_X$(id)=1' ajail true 2>../err || r=$?
+	is $r 125
+}
+
+claim 'a root fs that does not exist is refused with a list of those that do' a_root_fs_that_does
+a_root_fs_that_does() {
+	refused 'there are' --fs=nope
+	HOME=$P refused mkalpine.sh true
+}
+
+claim 'a path that does not exist is refused, with the way out, and nothing is made' a_path_that_does_not
+a_path_that_does_not() {
+	local option
+	for option in --hide=typo --ro=typo --rw=typo --rol=typo --mount=typo,/x; do refused typo $option true; done
+	for option in --fs-edit=opt/x --home-edit=.claude; do refused "ajail --fs=$ROOT_FS --fs-edit mkdir -p" $option true; done
+	[ -z "$(ls -A)" ]
+	[ ! -e "$FS/default/opt/x" ]
+	own_fs
+	eval "$(ajail --fs=own --home-edit=.claude 2>&1 | grep -o 'ajail --fs=.*') 2>/dev/null"
+	jail --fs=own --home-edit=.claude touch /root/.claude/kept
+	[ -e "$FS/own/root/.claude/kept" ]
+}
+
+claim 'what AJAIL_ARGS names below the current directory and is not there is skipped, and the status says so' defaults
+defaults() {
+	local out
+	export AJAIL_ARGS='--rol=.git;--rol=a/b;--hide=.env;--mount=conf,/etc/conf'
+	echo x >.env
+	out=$(ajail sh -c 'cat .env; echo ok' 2>&1)
+	has "$out" ok
+	hasnt "$out" $'\nx'
+	has "$out" "$P/.git: not there: no --rol"
+	has "$out" "$P/a/b: not there"
+	has "$out" "/etc/conf: not there"
+	is "$(ls -A)" .env
+	refused 'No such file' --hide=typo true
+	AJAIL_ARGS="--hide=$HOME/typo" refused 'No such file' true
+	# A directory that one may not look into is not one without the file.
+	mkdir shut && echo s >shut/s && chmod 0 shut
+	AJAIL_ARGS='--hide=shut/s' ends 125 ajail true 2>../err
+	chmod 700 shut
+}
+
+claim 'a place above the current directory is mounted before it' above
+above() {
+	mkdir -p src .git ../other
+	echo s >../other/s
+	cd src
+	is "$(jail --rw=.. sh -c 'touch kept ../kept; ls -A ..')" $'.git\nkept\nsrc'
+	[ -e ../kept ] && [ -e kept ]
+	jail --ro=.. sh -c 'touch here ../there'
+	[ -e here ] && [ ! -e ../there ]
+	denied 'ead-only' --rol=.. 'touch ../x'
+	is "$(jail --hide=.. sh -c 'ls -A ..; touch again')" src
+	is "$(jail --ro=../.. ls ../..)" $'other\nproj'
+	is "$(jail --rol=../.git --rw=.. sh -c 'ls -d ../.git; touch ../.git/x 2>&1 | grep -o ead-only')" $'../.git\nead-only'
+}
+
+claim 'a deleted current directory, no HOME and no bwrap are refused' what_is_missing
+what_is_missing() {
+	mkdir gone && cd gone && rmdir ../gone
+	refused 'current directory' true
+	cd "$P"
+	(HOME='' && ends 125 ajail true 2>../err)
+	has "$(cat ../err)" HOME
+	(PATH=$P:. && ends 125 "$AJAIL" true 2>err)
+	has "$(cat err)" 'bubblewrap 0.12'
+}
+
+# ---- What one jail leaves behind must not open the next, and what it may not reach.
+
+claim 'no path leads through a symlink that a jail left' no_path_leads_through_a
+no_path_leads_through_a() {
+	mkdir ../out
+	echo s >../out/s
+	jail ln -s "$(realpath ../out)" a
+	for o in --rw=a --ro=a --rol=a --hide=a --rw=a/s --mount=a,/m,rw --rw="$P/a"; do refused symlink $o true; done
+	refused "$(realpath ../out)" --rw=a true
+	mkdir locked ../data
+	jail ln -s locked to
+	for k in rw ro rol hide; do refused symlink --mount=../data,to/made,$k --rol=locked true; done; is "$(ls -A locked)" ''
+	mkdir b
+	is "$(jail --rw=a/../b pwd)" "$P"
+	is "$(plain --bind "$P/a" "$P/b" cat b/s)" s
+}
+
+claim 'what is locked or hidden below a writable directory is not undone by renaming that directory' what_is_locked_or_hidden
+what_is_locked_or_hidden() {
+	mkdir -p a/b/.git c
+	echo s >c/.env
+	denied 'busy' --rol=a/b/.git 'mv a x'
+	denied 'busy' --rol=a/b/.git 'mv a/b x'
+	denied 'busy' --hide=c/.env 'mv c x'
+	jail --rol=a/b/.git touch a/b/kept
+	[ -e a/b/kept ]
+	mkdir c/d c/e
+	echo s >c/d/s
+	is "$(jail --rw=c/d --hide=c/d/s --rol=c/e sh -c 'cat c/d/s; echo ok')" ok
+	mkdir ../m a/m
+	echo m >../m/m
+	is "$(jail --mount=../m,a/m,rw --rol=a/b cat a/m/m)" m
+	denied 'busy' --rw=c/d --hide=c/d/s --rol=c/e 'mv c x'
+	denied 'busy' --rw=c/d --hide=c/d/s 'mv c x'
+}
+
+claim 'a path of --fs-edit and --home-edit stays inside the root fs' a_path_of_fs_edit
+a_path_of_fs_edit() {
+	own_fs
+	jail --fs=own --fs-edit ln -sfn "$P" /etc/door
+	jail --fs=own --home-edit ln -sfn "$P" /root/door
+	refused symlink --fs=own --fs-edit=etc/door true
+	refused symlink --fs=own --home-edit=door true
+	mkdir ../x
+	refused 'none yet' --fs=own "--fs-edit=../../../$(realpath ../x)" true
+	jail --fs=own --fs-edit=../../../etc touch /etc/dots
+	[ -e "$FS/own/etc/dots" ]
+}
+
+claim 'nothing is mounted over / or the jail'\''s own /dev and /proc' its_own
+its_own() {
+	for d in / /x/.. /dev /proc /proc/1; do refused 'has its own' --mount=.,$d true; done
+	for o in --rw=/ --hide=/; do refused 'has its own' $o true; done
+	(cd / && refused 'has its own' true && refused 'has its own' --ro true && refused 'has its own' --hide true)
+}
+
+claim 'nothing is writable that contains ~/.ajail, a root fs, bwrap or ajail, or lies in one' the_floor
+the_floor() {
+	own_fs
+	local away
+	for d in "$HOME" "$HOME/.ajail" "$FS" "$FS/own" "$FS/own/etc"; do
+		(cd "$d" && refused 'cd into a project' true)
+	done
+	away=$(mktemp -d /tmp/ajail-away.XXXXXX)
+	finally "rm -rf '$away'"
+	cd "$away"
+	for o in --rw="$HOME" --mount="$HOME",/m,rw --rw="$FS" --mount=/,/m,rw --rw="$ROOT_FS" --rw="$T/bin"; do
+		refused 'cd into a project' "$o" true
+	done
+	is "$(cd "$HOME" && jail --ro echo ok)" ok
+	mkdir -p "$P/real/bin" && cp "$T/bin/bwrap" "$P/real/bin/" && ln -s "$P/real/bin" "$P/../link"
+	PATH="$(dirname "$P")/link:$PATH" refused 'cd into a project' --rw="$P/real" true
+	# A root fs that is a symlink to elsewhere, and not in use.
+	mkdir "$away/fs" && ln -s "$away/fs" "$FS/elsewhere"
+	finally "rm -rf '$away' '$FS/elsewhere'"
+	refused 'cd into a project' true
+	(cd fs && refused 'cd into a project' true)
+	cp "$T/bin/ajail" ./copy
+	ends 125 ./copy true 2>"$P/err"
+	has "$(cat "$P/err")" 'could change the next jail'
+}
+
+claim 'a second path to ~/.ajail, by a bind mount, is no way around that' a_second_path_to_ajail
+a_second_path_to_ajail() {
+	mkdir alias
+	unshare -Urm --propagation private sh -c '
+		mount --bind "$HOME/.ajail" alias && ls alias/fs >seen && cd alias &&
+		{ ajail true; echo $?; } >../err 2>&1' || lacks "mounts in a user namespace"
+	has "$(cat seen)" default
+	has "$(cat err)" 'could change the next jail'
+}
+
+claim 'no bwrap is run that lies below the current directory, or is reached through it' no_bwrap_is_run_that
+no_bwrap_is_run_that() {
+	mkdir b
+	printf '#!/bin/sh\necho planted\n' >b/bwrap
+	chmod +x b/bwrap
+	ln -s "$P/b" ../outside
+	ln -s "$T/bin" inside
+	ln -s "$P/b/bwrap" ../own
+	for dir in "$P/b" "$(dirname "$P")/outside" "$P/inside"; do
+		for o in --ro --rw; do PATH=$dir:$PATH refused 'lies below here' $o echo jailed; done
+	done
+	for dir in b .; do is "$(PATH=$dir:$PATH jail echo jailed)" jailed; done
+	refused 'lies below here' --bwrap-bin="$(dirname "$P")/own" --ro true
+}
+
+claim 'a value of AJAIL_ENV_ is on no command line' no_command_line
+no_command_line() {
+	export AJAIL_ENV_TOKEN=hunter2
+	jail sh -c 'echo $TOKEN >got; sleep 2' &
+	until [ -s got ]; do sleep 0.1; done
+	cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' >../cmdlines
+	wait
+	is "$(cat got)" hunter2
+	grep -q -- --seccomp ../cmdlines
+	not grep hunter2 ../cmdlines
+}
+
+claim 'no descriptor above 2 reaches the jail' no_descriptor_above_2_reaches
+no_descriptor_above_2_reaches() {
+	exec 9</etc 7<"$HOME"
+	is "$(jail sh -c 'ls /proc/$$/fd; :' | tr '\n' ' ')" '0 1 2 '
+	has "$(plain sh -c 'ls /proc/self/fd/9/' 9</etc)" passwd
+	echo a >f
+	is "$(AJAIL_ENV_A=b jail --ro=f sh -c 'ls /proc/$$/fd; :' | tr '\n' ' ')" '0 1 2 '
+}
+
+claim 'no key of the caller'\''s can be reached, in the session'\''s keyring or the user'\''s' no_key_of_the_callers
+no_key_of_the_callers() {
+	perl_in_fs
+	# add_key(user, ajail, hello) to @u, then, as in the jail: link @u's number to a keyring, search, read.
+	add=$(nr add_key)
+	perl -e '$d="user";$n="ajail";$p="hello"; exit(syscall($ARGV[0],$d,$n,$p,5,-4) < 0)' $add || lacks "keys in its kernel"
+	cat >get.pl <<'X'
+$| = 1; print "ran\n"; my ($add, $ring) = @ARGV; my $ctl = $add + 2; my ($d, $n, $b) = ("user", "ajail", " " x 9);
+syscall($ctl, 8, hex $ring, -3); my $key = syscall($ctl, 10, hex $ring, $d, $n, 0);
+$key < 0 and die "denied: $!\n"; syscall($ctl, 11, $key, $b, 9) < 0 and die "denied: $!\n"; print "got $b\n";
+X
+	ring=$(awk '/_uid\.'"$(id -u)"':/ { print $1 }' /proc/keys)
+	has "$(plain perl get.pl $add $ring 2>&1)" 'got hello'
+	out=$(jail perl get.pl $add $ring 2>&1) || :
+	has "$out" ran
+	has "$out" 'denied: Operation not permitted'
+}
+
+claim 'bwrap is started with a new session keyring' a_new_keyring
+a_new_keyring() {
+	# shellcheck disable=SC2016  # for perl
+	printf '#!/bin/sh\nperl -e '\''print syscall($ARGV[0], 0, -3, 0)'\'' %s\n' "$(nr keyctl)" >../ring
+	chmod +x ../ring
+	local inner
+	inner=$(jail --bwrap-bin="$(dirname "$P")/ring" true)
+	[ "$inner" -gt 0 ] || lacks "keys in its kernel"
+	[ "$inner" != "$(../ring)" ]
+}
+
+claim 'the host'\''s abstract sockets are out of reach with the network shared' the_hosts_abstract_sockets_are
+the_hosts_abstract_sockets_are() {
+	perl_in_fs
+	kernel 612 6.12
+	name=ajail-test-$$
+	perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); bind(S,pack_sockaddr_un("\0$ARGV[0]")) or die; listen(S,5); sleep 10' $name & server=$!
+	sleep 0.5
+	printf '%s\n' 'use Socket; print "ran\n"; socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,pack_sockaddr_un("\0$ARGV[0]")) or die "denied: $!\n"; print "connected\n"' >c.pl
+	has "$(plain perl c.pl $name 2>&1)" connected
+	out=$(jail perl c.pl $name 2>&1) || :
+	kill $server
+	has "$out" ran
+	has "$out" 'denied: Operation not permitted'
+}
+
+claim 'what no namespace bounds is denied: vsock, qrtr, netlink'\''s connector, io_uring, files by number' unbounded
+unbounded() {
+	perl_in_fs
+	cat >calls.pl <<-'X'
+		$| = 1; print "ran\n"; my ($socket, @calls) = @ARGV;
+		for ([40, 1, 0], [42, 2, 0], [16, 2, 11]) { print syscall($socket, @$_) < 0 ? "$!\n" : "worked\n" }
+		for (@calls) { print syscall($_, 0, 0, 0, 0, 0) < 0 ? "$!\n" : "worked\n" }
+	X
+	local calls out
+	# shellcheck disable=SC2207  # numbers
+	calls=($(nr socket io_uring_setup perf_event_open open_by_handle_at add_key keyctl))
+	out=$(jail --no-net perl calls.pl "${calls[@]}")
+	is "$out" "ran$(printf '\nOperation not permitted%.0s' 1 2 3 4 5 6 7 8)"
+	hasnt "$(plain perl calls.pl "${calls[@]}" | head -n 5)" $'permitted\nOperation not permitted\nOperation'
+}
+
+claim 'ioctls that act on a whole file system or on the caller'\''s terminal are denied' ioctls
+ioctls() {
+	perl_in_fs
+	cat >ioctl.pl <<-'X'
+		$| = 1; print "ran\n"; open my $f, "<", "."; my $b = "\0" x 4096;
+		for (0x5412, 0x541c, 0x50009401, 0x50009417, 0xc0406618, 0xc0406619) {
+			print ioctl($f, $_, $b) ? "worked" : 0 + $!, "\n" }
+	X
+	is "$(jail perl ioctl.pl)" "ran$(printf '\n1%.0s' 1 2 3 4 5 6)"
+	hasnt "$(plain perl ioctl.pl | tail -n 4)" $'1\n1\n1'
+}
+
+claim 'a jail cannot change its limit of core dumps; asking for it, and gpg, work' core_limit
+core_limit() {
+	perl_in_fs
+	cat >limit.pl <<-'X'
+		my $n = shift; my $new = pack "QQ", 0, 0; my $old = pack "QQ", 7, 7;
+		print syscall($n, 0, 4, $new, 0), " ", syscall($n, 0, 4, 0, $old), " ", join(" ", unpack "QQ", $old), "\n";
+	X
+	is "$(jail perl limit.pl "$(nr prlimit64)")" '0 0 1 1'
+	is "$(plain perl limit.pl "$(nr prlimit64)")" '0 0 0 0'
+}
+
+claim 'the jail cannot signal the caller'\''s process group' the_jail_cannot_signal_the
+the_jail_cannot_signal_the() {
+	kernel 612 6.12
+	cat >s.sh <<'X'
+"$@" sh -c 'kill -TERM 0; sleep 0.3'; echo survived
+X
+	is "$(setsid bash s.sh ajail --quiet)" survived
+	is "$(setsid bash s.sh bwrap --unshare-all --ro-bind / / --die-with-parent 2>/dev/null || :)" ''
+}
+
+claim 'the jail cannot slow down the caller'\''s process group' priority
+priority() {
+	perl_in_fs
+	cat >n.pl <<-'X'
+		$| = 1; print "ran\n";
+		for (syscall($ARGV[0], 1, 0, 19), syscall($ARGV[1], 2, 0, 3 << 13)) { print $_ < 0 ? "denied\n" : "worked\n" }
+	X
+	local n was
+	n=$(nr setpriority ioprio_set | tr '\n' ' ')
+	was=$(FS=$FS setsid bash -c "$(declare -f plain); plain perl n.pl $n; nice")
+	is "$was" $'ran\nworked\nworked\n19'
+	is "$(setsid bash -c "ajail --quiet perl n.pl $n; nice")" $'ran\ndenied\ndenied\n0'
+}
+
+claim 'no capability, and no new user namespace unless --userns asks for it' no_capability_and_no_new
+no_capability_and_no_new() {
+	is "$(capabilities)" 'CapInh:CapPrm:CapEff:CapBnd:CapAmb:'
+	command -v unshare >/dev/null
+	denied 'ailed' 'unshare -U true || { echo Failed; false; }'
+	is "$(jail --userns unshare -U echo ok)" ok
+}
+
+claim 'nothing can be typed into the caller'\''s terminal, and job control works' nothing_can_be_typed_into
+nothing_can_be_typed_into() {
+	perl_in_fs
+	terminal
+	printf '%s\n' 'print "ran\n"; for my $c (split //, "x") { ioctl(STDIN, 0x5412, $c) or die "denied: $!\n" } print "typed\n"' >t.pl
+	out=$(script -qec 'ajail --quiet perl t.pl' /dev/null </dev/null) || :
+	has "$out" ran
+	has "$out" denied
+	hasnt "$out" typed
+	if [ "$(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null)" != 0 ]; then
+		has "$(FS=$FS script -qec "$(declare -f plain); plain perl $P/t.pl" /dev/null </dev/null)" typed
+	fi
+	out=$(script -qec 'ajail --quiet sh -ic "sleep 0 & fg; echo done"' /dev/null </dev/null) || :
+	has "$out" done
+	hasnt "$out" 'job control'
+}
+
+claim_both 'process 1, which is bwrap, cannot be taken over: by ptrace, its memory, its files, its program' process_1
+process_1() {
+	perl_in_fs
+	cat >t.pl <<-'X'
+		$| = 1; print "ran\n"; my ($ptrace, $read, $write, $getfd) = @ARGV; my $b = "x";
+		my $v = pack("PQ", $b, 1); my $r = pack("QQ", 4096, 1);
+		my $pid = syscall(434, 1, 0);
+		print "ptrace: ", (syscall($ptrace, 0x4206, 1, 0, 0) < 0 ? "$!" : "worked"), "\n";
+		print "read: ", (syscall($read, 1, $v, 1, $r, 1, 0) < 0 ? "$!" : "worked"), "\n";
+		print "write: ", (syscall($write, 1, $v, 1, $r, 1, 0) < 0 ? "$!" : "worked"), "\n";
+		print "getfd: ", (syscall($getfd, $pid, 0, 0) < 0 ? "$!" : "worked"), "\n";
+		print "$_: ", (open(my $f, "<", "/proc/1/$_") ? "worked" : "$!"), "\n" for "mem", "exe", "environ";
+	X
+	local n was now
+	n=$(nr ptrace process_vm_readv process_vm_writev pidfd_getfd)
+	# shellcheck disable=SC2086  # numbers
+	was=$(plain perl t.pl $n) now=$(jail perl t.pl $n)
+	is "$was" $'ran\nptrace: worked\nread: Bad address\nwrite: Bad address\ngetfd: worked\nmem: worked\nexe: worked\nenviron: worked'
+	is "$now" "ran
+$(for it in ptrace read write getfd; do echo "$it: Operation not permitted"; done)
+$(for it in mem exe environ; do echo "$it: No such file or directory"; done)"
+	is "$(jail --userns sh -c 'cat /proc/1/environ | wc -c')" 0
+}
+
+claim_both 'a program that is faster than bwrap takes none of the host'\''s files from it, in 700 starts' getfd
+getfd() {
+	command -v cc >/dev/null || skip "no C compiler"
+	echo host >"$HOME/marked"
+	cat >getfd.c <<-'X'
+		static long call(long n, long a, long b, long c) {
+		#ifdef __x86_64__
+			long r; __asm__ volatile ("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory"); return r;
+		#else
+			register long x8 __asm__("x8") = n, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+			__asm__ volatile ("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory"); return x0;
+		#endif
+		}
+		#ifdef __x86_64__
+		enum { WRITE = 1, EXIT = 60, OPENAT = 257 };
+		#else
+		enum { WRITE = 64, EXIT = 93, OPENAT = 56 };
+		#endif
+		void _start(void) {
+			long process = call(434, 1, 0, 0), fd, taken;
+			call(WRITE, 1, (long)"ran\n", 4);
+			for (fd = 3; fd < 10; fd++)
+				if ((taken = call(438, process, fd, 0)) >= 0 && call(OPENAT, taken, (long)MARKED, 0) >= 0)
+					call(WRITE, 1, (long)"host\n", 5);
+			call(EXIT, 0, 0, 0);
+		}
+	X
+	cc -O2 -static -nostdlib -fno-stack-protector -DMARKED="\"..$HOME/marked\"" -o getfd getfd.c
+	for _ in $(seq 700); do jail --no-net "$P/getfd"; done >../out
+	is "$(grep -c ran ../out)" 700
+	is "$(grep -c host ../out || :)" 0
+	# Without the filter some of as many starts do; more are made until one has.
+	for _ in $(seq 3000); do
+		[ "$(plain "$P/getfd")" = ran ] || return 0
+	done
+	skip "the attack failed on bwrap alone, too"
+}
+
+claim_both 'killing ajail by KILL, TERM or HUP ends every process of the jail' killing
+killing() {
+	local long=9$RANDOM$RANDOM pid
+	for signal in KILL TERM HUP; do
+		ajail --quiet sh -c "setsid sleep $long & exec sleep $long" & pid=$!
+		until [ "$(left $long)" = 2 ]; do sleep 0.1; done
+		kill -$signal $pid
+		sleep 0.3
+		is "$(left $long)" 0
+	done
+}
+
+claim_both 'killed in its first milliseconds, by KILL or TERM, ajail leaves no process, in 140 starts' early
+early() {
+	local long=9$RANDOM$RANDOM pid n=0
+	for signal in KILL TERM; do
+		for i in $(seq 70); do
+			ajail --quiet sleep $long & pid=$!
+			sleep "0.0$(printf %03d $((i % 14 * 10)))"
+			kill -$signal $pid 2>/dev/null || :
+		done
+	done
+	sleep 1
+	is "$(left $long)" 0
+	# The jails would have been there, and had time: one that nobody killed.
+	ajail --quiet sleep $long & pid=$!
+	sleep 1
+	n=$(left $long)
+	kill $pid
+	[ "$n" -gt 0 ]
+}
+
+claim 'killed while bwrap is stopped, or stopped itself, ajail leaves no process' stopped
+stopped() {
+	local long=9$RANDOM$RANDOM pid
+	ajail --quiet sleep $long & pid=$!
+	until [ "$(left $long)" = 4 ]; do sleep 0.1; done
+	kill -STOP $pid "$(pgrep -P $pid)"
+	kill -KILL $pid
+	sleep 0.3
+	is "$(left $long)" 0
+}
+
+# at_terminal SECONDS COMMAND: what a terminal shows if Ctrl-C is typed after SECONDS
+at_terminal() {
+	(sleep "$1"; printf '\003'; sleep 1) | timeout 20 script -qec "$2" /dev/null || :
+}
+claim_both 'Ctrl-C is the program'\''s: one that handles it goes on, and ends as it likes' ctrl_c
+ctrl_c() {
+	terminal
+	local run='trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done'
+	has "$(at_terminal 1 "ajail --quiet sh -c '$run'; echo status \$?")" $'caught\r\nstatus 5'
+}
+
+claim 'Ctrl-C that ends the program ends the loop that ajail stands in' ctrl_c_loop
+ctrl_c_loop() {
+	terminal
+	local out
+	out=$(at_terminal 0.7 "bash -c 'for i in 1 2 3; do echo round \$i; ajail --quiet sleep 1; done; echo end'")
+	has "$out" 'round 1'
+	hasnt "$out" 'round 2'
+	hasnt "$out" end
+}
+
+claim 'Ctrl-C in the first milliseconds leaves no process' ctrl_c_early
+ctrl_c_early() {
+	terminal
+	local long=9$RANDOM$RANDOM
+	for i in 0 1 2 3 4 5 6 8 10 12 15 20; do
+		(sleep "0.0$(printf %02d $i)"; printf '\003'; sleep 0.3) | timeout 5 script -qec "ajail --quiet sleep $long" /dev/null || :
+	done >/dev/null
+	sleep 0.5
+	is "$(left $long)" 0
+}
+
+claim 'Ctrl-Z and fg work on ajail itself' ctrl_z
+ctrl_z() {
+	terminal
+	printf '%s\n' 'set -m' 'ajail --quiet sh -c "sleep 1.5; echo done"' 'echo stopped' fg >jobs.sh
+	has "$( (sleep 0.7; printf '\032'; sleep 2) | timeout 20 script -qec 'bash -i jobs.sh' /dev/null)" $'stopped\r\n'
+}
+
+claim 'the status arrives where the caller ignores SIGCHLD, and by a signal if that was INT' statuses
+statuses() {
+	ends 3 perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' ajail --quiet sh -c 'exit 3'
+	is "$(perl -e 'system @ARGV; print $? & 127' ajail --quiet sh -c 'kill -INT $$')" 2
+	is "$(perl -e 'system @ARGV; print $? >> 8' ajail --quiet sh -c 'kill -TERM $$')" 143
+}
+
+claim 'nothing ties ajail to its caller: it lives on when that ends' lives_on
+lives_on() {
+	local long=9$RANDOM$RANDOM
+	bash -c "ajail --quiet sleep $long >/dev/null 2>&1 & disown"
+	sleep 1
+	[ "$(left $long)" -gt 0 ]
+	pkill -f "ajail --quiet sleep $long"
+	sleep 0.5
+	is "$(left $long)" 0
+}
+
+claim 'where no user namespace may be made, ajail refuses in one line' no_namespace
+no_namespace() {
+	unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set -all --inh-caps -all \
+		sh -c "ajail --quiet true 2>err; echo \$? >status"' || lacks "a limit of user namespaces"
+	is "$(cat status)" 125
+	is "$(wc -l <err)" 1
+	has "$(cat err)" 'user namespace'
+}
+
+claim 'it starts where /proc has no process 2, as in a container' container
+container() {
+	unshare -Urpf --mount-proc true || lacks "namespaces"
+	is "$(unshare -Urpf --mount-proc sh -c '[ -e /proc/2 ] || exec ajail --quiet echo ok')" ok
+}
+
+claim 'a directory that another jail swaps for a symlink is never what is mounted' swapped
+swapped() {
+	local pid out
+	mkdir d ../secret
+	echo harmless >d/f
+	echo secret >../secret/f
+	ln -s ../secret link
+	cat >swap.pl <<-'X'
+		my ($d, $l) = ("d", "link"); while (1) { syscall($ARGV[0], -100, $d, -100, $l, 2) }
+	X
+	perl swap.pl "$(nr renameat2)" & pid=$!
+	finally "kill $pid"
+	for _ in $(seq 60); do jail --mount=d,/m,rol cat /m/f || :; done >../out 2>&1
+	for _ in $(seq 60); do jail --mount=d/f,/m cat /m || :; done >>../out 2>&1
+	has "$(cat ../out)" harmless
+	has "$(cat ../out)" symlink
+	hasnt "$(cat ../out)" $'\nsecret'
+}
+
+claim 'the jail sees neither the host'\''s processes nor its files' the_jail_sees_neither_the
+the_jail_sees_neither_the() {
+	sleep 4321 & p=$!
+	out=$(jail sh -c 'echo ran; ls -A /home/*; cat /proc/[0-9]*/cmdline; ls '"$HOME")
+	kill $p
+	has "$out" ran
+	hasnt "$out" 4321
+	is "$(jail ls -A "$HOME")" "$(basename "$(dirname "$P")")"
+}
+
+claim 'a 32-bit or x32 call does not get around the filter' a_32_bit_or_x32
+a_32_bit_or_x32() {
+	perl_in_fs
+	[ "$(uname -m)" = x86_64 ] || lacks "another ABI"
+	out=$(jail perl -e 'print "ran\n"; syscall(0x40000000 + 250, 0, -3, 1) < 0 and die "denied: $!\n"; print "worked\n"' 2>&1) || :
+	has "$out" ran
+	has "$out" 'denied: Operation not permitted'
+}
+
+claim '--dry-run prints a command that runs as it stands, in any shell, and creates nothing' dry_run
+dry_run() {
+	mkdir d $'a\'; touch x #'
+	echo s >d/s
+	echo r >f
+	echo h >h
+	export AJAIL_ENV_TOKEN="it's"
+	local out
+	out=$(ajail --quiet --dry-run --ro --hide=d --hide=h --ro=f --rol=$'a\'; touch x #' \
+		sh -c 'ls d; cat f h; echo "$TOKEN"; touch lost')
+	hasnt "$out" "it's"
+	has "$out" '"$AJAIL_ENV_TOKEN"'
+	is "$(sh -c "$out")" $'r\nit\'s'
+	is "$(bash -c "$out")" $'r\nit\'s'
+	[ ! -e lost ] && [ ! -e x ]
+	export AJAIL_ENV_HOME=/me
+	is "$(bash -c "$(ajail --quiet --dry-run sh -c 'echo $HOME')")" "$(jail sh -c 'echo $HOME')"
+	mkdir $'e\e[31m' && hasnt "$(ajail --dry-run --rol=$'e\e[31m' true 2>&1)" $'\e'
+}
+
+# ---- As real root.
+
+claim_root 'real root has no capability in a jail' real_root_has_no_capability
+real_root_has_no_capability() {
+	is "$(capabilities)" 'CapInh:CapPrm:CapEff:CapBnd:CapAmb:'
+}
+
+claim_root 'real root can neither unmount what is hidden nor remount what is read-only' real_root_can_neither_unmount
+real_root_can_neither_unmount() {
+	mkdir h r
+	echo secret >h/s
+	denied 'superuser|not permitted' --hide=h "umount $P/h"
+	denied 'ermi' --rol=r "mount -o remount,rw,bind $P/r"
+	is "$(plain --cap-add ALL --tmpfs "$P/h" sh -c "umount $P/h && cat $P/h/s")" secret
+}
+
+claim_root 'a crash in a jail reaches no handler of the host'\''s, whatever limit it sets' a_crash_in_a_jail
+a_crash_in_a_jail() {
+	local was
+	was=$(cat /proc/sys/kernel/core_pattern)
+	printf '#!/bin/sh\ncat >/dev/null; echo "$1" >>%s/crashes\n' "$P" >handler
+	chmod +x handler
+	echo "|$P/handler %h" >/proc/sys/kernel/core_pattern 2>/dev/null || lacks "a core pattern to be set"
+	finally "printf '%s\\n' '$was' >/proc/sys/kernel/core_pattern"
+	touch crashes
+	(
+		ulimit -c unlimited
+		jail sh -c 'kill -SEGV $$' || :
+		jail bash -c 'ulimit -c 0; kill -SEGV $$' || :
+		plain --hostname plain sh -c 'kill -SEGV $$' || :
+	)
+	# What comes last shows that the others would have come.
+	for _ in $(seq 50); do [ -s crashes ] || sleep 0.1; done
+	[ -s crashes ] || lacks "a handler of core dumps that is found from here"
+	is "$(cat crashes)" plain
+}
+
+claim_root 'real root cannot write to the /proc/sys of the host' real_root_cannot_write_to
+real_root_cannot_write_to() {
+	denied 'ead-only' 'echo x >/proc/sys/kernel/core_pattern'
+}
+
+claim_root 'a root fs of somebody else is refused' a_root_fs_of_somebody
+a_root_fs_of_somebody() {
+	finally "chown 0 '$FS/default'"
+	chown 1 "$FS/default"
+	refused 'no root fs of yours' true
+}
+
+claim_root 'cd / is refused for root too' cd_is_refused_for_root
+cd_is_refused_for_root() {
+	cd /
+	refused "the jail has its own" sh
+}
+
+# ---- One user.
+
+claim_both 'chown and setuid succeed and change nothing; with --userns they tell the truth' one_user
+one_user() {
+	touch f
+	jail sh -c 'chown 5:6 f && chgrp 7 f && chown -h 5 f'
+	is "$(stat -c %u:%g f)" "$(id -u):$(id -g)"
+	perl_in_fs
+	is "$(jail perl -e '$f = "f"; print syscall($ARGV[0], 5), syscall($ARGV[1], -100, $f, 5, 5, 0), " $<"' \
+		"$(nr setuid)" "$(nr fchownat)")" '00 0'
+	has "$(jail --userns chown 5 f 2>&1 || :)" 'Invalid argument'
+	has "$(plain chown 5 f 2>&1 || :)" 'Invalid argument'
+}
+
+claim 'tar unpacks, as root, what belongs to others' tar_owners
+tar_owners() {
+	mkdir a && echo x >a/f
+	tar --owner=12 --group=34 -cf a.tar a && rm -r a
+	jail tar -xpf a.tar
+	is "$(cat a/f)" x
+	hasnt "$(plain tar -xpf a.tar 2>&1 && echo fine)" fine
+}
+
+# A package whose files belong to others, and whose script says so too.
+foreign_package() {
+	mkdir -p pkg/DEBIAN pkg/var/lib/ajail-foreign
+	printf '%s\n' 'Package: ajail-foreign' 'Version: 1' 'Architecture: all' 'Maintainer: nobody <n@n>' \
+		'Description: of the tests' >pkg/DEBIAN/control
+	printf '%s\n' '#!/bin/sh' 'set -e' 'chown man:man /var/lib/ajail-foreign' \
+		'setpriv --reuid=6 --regid=12 --clear-groups true' 'su man -s /bin/sh -c true' >pkg/DEBIAN/postinst
+	chmod 755 pkg/DEBIAN/postinst
+	jail sh -c 'chmod g-s pkg/DEBIAN && dpkg-deb -b pkg x.deb >/dev/null && mkdir t && dpkg-deb -R x.deb t'
+	# dpkg-deb takes the owners of the files, which are nobody else's here: name others in the archive.
+	(cd pkg && tar --owner=6 --group=12 -czf ../data.tar.gz ./var && cd DEBIAN && tar --owner=0 --group=0 -czf ../../control.tar.gz .)
+	echo 2.0 >debian-binary
+	jail perl -e 'print "!<arch>\n"; for (@ARGV) { open my $f, "<", $_; local $/; my $d = <$f>;
+		printf "%-16s%-12s%-6s%-6s%-8s%-10s`\n", $_, 0, 0, 0, 100644, length $d; print $d; print "\n" if length($d) % 2 }' \
+		debian-binary control.tar.gz data.tar.gz >foreign.deb
+}
+claim 'dpkg installs a package whose files belong to others and whose script calls chown, setpriv and su' dpkg_owners
+dpkg_owners() {
+	apt_in_fs
+	perl_in_fs
+	foreign_package
+	has "$(jail sh -c 'dpkg -i foreign.deb && dpkg -s ajail-foreign')" 'ok installed'
+	hasnt "$(plain --setenv PATH /usr/sbin:/usr/bin:/sbin:/bin dpkg -i foreign.deb 2>&1 && echo fine)" fine
+}
+
+claim 'with --fs-edit such a package stays, and apt works afterwards' apt_after
+apt_after() {
+	apt_in_fs
+	perl_in_fs
+	own_fs
+	foreign_package
+	jail --fs=own --fs-edit dpkg -i foreign.deb
+	has "$(jail --fs=own dpkg -s ajail-foreign)" 'ok installed'
+	jail --fs=own --fs-edit sh -c 'apt-get check && dpkg --audit && dpkg -P ajail-foreign'
+}
+
+claim 'localhost and the jail'\''s own name are in the /etc/hosts of a root fs of ours' hosts
+hosts() {
+	grep -q ajail "$ROOT_FS/etc/hosts" 2>/dev/null || lacks "a root fs of mkdeb.sh or mkalpine.sh"
+	has "$(jail --no-net sh -c 'getent hosts "$(uname -n)" || grep "$(uname -n)" /etc/hosts')" localhost
+}
+
+claim 'text is UTF-8 without being asked for' utf8
+utf8() {
+	perl_in_fs
+	is "$(jail sh -c 'locale charmap 2>/dev/null || echo UTF-8')" UTF-8
+}
+
+# ---- The network, by composition.
+
+claim 'with pasta around it, a jail has the internet but not the host'\''s localhost' with_pasta
+with_pasta() {
+	command -v pasta >/dev/null || lacks pasta
+	[ -r /dev/net/tun ] && [ -w /dev/net/tun ] || lacks "a /dev/net/tun of this user's"
+	perl_in_fs
+	local port server pasta
+	pasta="pasta --quiet --config-net --no-map-gw -t none -u none -T none -U none --"
+	$pasta true 2>/dev/null || lacks "a network for pasta"
+	port=$(shuf -i 20000-60000 -n 1)
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:$ARGV[0]");
+		while ($c = $s->accept) { print $c "host\n"; close $c }' "$port" & server=$!
+	finally "kill $server"
+	sleep 0.5
+	cat >get.pl <<-'X'
+		use IO::Socket::INET; print "ran\n"; my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]"); print $s ? <$s> : "$!\n";
+	X
+	is "$(jail perl get.pl "$port")" $'ran\nhost'
+	is "$($pasta ajail --quiet perl get.pl "$port")" $'ran\nConnection refused'
+}
+
+claim 'with --no-net, a proxy on a mounted socket is the only way out' with_proxy
+with_proxy() {
+	perl_in_fs
+	command -v socat >/dev/null || lacks socat
+	local port server
+	port=$(shuf -i 20000-60000 -n 1)
+	# In the place of a proxy, what answers with its own name.
+	socat UNIX-LISTEN:sock,fork,mode=600 SYSTEM:'echo proxy' & server=$!
+	finally "kill $server"
+	sleep 0.5
+	cat >get.pl <<-'X'
+		use Socket; print "ran\n"; socket(S, AF_UNIX, SOCK_STREAM, 0);
+		connect(S, pack_sockaddr_un("/run/proxy")) and print <S>;
+		socket(T, AF_INET, SOCK_STREAM, 0); connect(T, pack_sockaddr_in(53, inet_aton("192.0.2.1"))) or print "$!\n";
+	X
+	is "$(jail --no-net --mount=sock,/run/proxy,rol perl get.pl)" $'ran\nproxy\nNetwork is unreachable'
+}
+
+# ---- Clones.
+
+origin() {
+	export AJAIL_ENV_GIT_AUTHOR_NAME=j AJAIL_ENV_GIT_AUTHOR_EMAIL=j@j
+	export AJAIL_ENV_GIT_COMMITTER_NAME=j AJAIL_ENV_GIT_COMMITTER_EMAIL=j@j
+	git init -q -b main .
+	git config user.name a
+	git config user.email a@b
+	echo 1 >f
+	git add f
+	git commit -qm one
+	git branch side
+	git tag v1
+	git gc -q
+	echo 2 >f
+	git commit -qam two
+	echo dirty >f
+	echo new >untracked
+	cp .git/config .git/HEAD ..
+}
+repository() { echo "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)"; }
+clones() { ls -A "$(repository)" 2>/dev/null || :; }
+
+claim '--clone: the jail works on a clone, and a plain git push arrives as the clone'\''s branch' clone
+clone() {
+	git_in_fs
+	origin
+	is "$(jail --clone=c sh -c 'pwd; git remote get-url origin; cat f; ls; git branch --show-current')" \
+		"$P"$'\n/ajail/origin\n2\nf\nc'
+	jail --clone=c sh -c 'echo 3 >f; git commit -qam three; git push -q; git switch -qc x/y/z; git push -q'
+	jail --clone=c sh -c 'git switch -q c; echo 4 >f; git commit -qam four; git push -q; git tag t; git push -q origin t'
+	is "$(git log --format=%s -1 c)" four
+	is "$(git log --format=%s -1 x/y/z)" three
+	git rev-parse -q --verify t >/dev/null
+	git merge -q c 2>/dev/null || git checkout -q -f && git merge -q c
+	is "$(cat f untracked)" $'4\nnew'
+	git fsck --no-dangling
+	cmp .git/config ../config
+	cmp .git/HEAD ../HEAD
+}
+
+claim 'a clone starts on the origin'\''s branch of its name, if there is one' clone_branch
+clone_branch() {
+	git_in_fs
+	origin
+	is "$(jail --clone=side sh -c 'git branch --show-current; cat f; echo 5 >f; git commit -qam five; git push -q')" $'side\n1'
+	is "$(git log --format=%s -1 side)" five
+	has "$(ajail --clone=new true 2>&1)" 'uncommitted'
+}
+
+claim 'a named clone is taken up as it was left, a nameless one is new, and others cannot read them' taken_up
+taken_up() {
+	git_in_fs
+	origin
+	jail --clone=a touch left
+	is "$(jail --clone=a ls)" $'f\nleft'
+	is "$(jail --clone ls)" f
+	is "$(clones | wc -l)" 2
+	is "$(stat -c %a "$HOME/.ajail/clone" "$(repository)" | sort -u)" 700
+}
+
+claim 'of the origin only objects, branches and tags can be written' only_objects
+only_objects() {
+	git_in_fs
+	origin
+	rest() { (cd .git && find . -type f -not -path './objects/*' -not -path './refs/*' -exec sha256sum {} + | sort); }
+	rest >../before
+	for f in config HEAD index packed-refs commondir hooks/post-commit new refs/new refs/replace/x \
+		objects/info/alternates; do
+		denied 'ead-only|No such file|nonexistent' --clone=a "echo x >/ajail/origin/$f"
+	done
+	denied 'ead-only' --clone=a 'mkdir /ajail/origin/refs/replace'
+	denied 'ead-only' --clone=a 'mv /ajail/origin/objects /ajail/origin/x'
+	jail --clone=a sh -c 'rm -f /ajail/origin/logs/HEAD; ln -s /tmp/x /ajail/origin/logs/HEAD'
+	[ ! -L .git/logs/HEAD ]
+	rest | cmp - ../before
+}
+
+claim 'a clone shares no file with its origin' a_clone_shares_no_file
+a_clone_shares_no_file() {
+	git_in_fs
+	origin
+	jail --clone=a true
+	is "$(find "$(repository)/a" -type f -links +1 | wc -l)" 0
+}
+
+claim 'with --ro the clone'\''s changes and what is pushed vanish' with_ro_the_clones_changes
+with_ro_the_clones_changes() {
+	git_in_fs
+	origin
+	jail --clone=a true
+	jail --clone=a --ro sh -c 'touch x; git push -q origin HEAD:gone; git ls-remote -q origin gone | grep -q gone'
+	not git rev-parse -q --verify gone
+	is "$(jail --clone=a ls)" f
+}
+
+claim 'the mount options apply to the clone, and one that does not fit leaves no clone' clone_mounts
+clone_mounts() {
+	git_in_fs
+	origin
+	is "$(jail --clone=a --hide=f sh -c 'cat f; echo ok')" ok
+	refused untracked --clone=b --hide=untracked true
+	is "$(clones)" a
+	is "$(AJAIL_ARGS='--hide=untracked;--rol=.git' jail --clone=c sh -c 'cat f; touch .git/x 2>/dev/null || echo locked')" $'2\nlocked'
+	is "$(jail --clone=a --rw=.. sh -c 'ls ..; cat f')" $'HEAD\nconfig\nproj\n2'
+}
+
+claim 'twenty clones started at once are twenty' twenty_clones
+twenty_clones() {
+	git_in_fs
+	origin
+	for i in $(seq 20); do jail --clone sh -c "echo $i >who" & done
+	wait
+	is "$(cat "$(repository)"/*/who | sort -n | tr '\n' ' ')" "$(seq 20 | tr '\n' ' ')"
+}
+
+claim '--clone says what is wrong: no repository, a worktree, no commit, no git, odd names' clone_refused
+clone_refused() {
+	git_in_fs
+	refused 'No such file' --clone true
+	mkdir e && (cd e && git init -q . && refused 'no commit' --clone true)
+	rm -rf e
+	origin
+	mkdir sub && (cd sub && refused 'No such file' --clone true)
+	git worktree add -q ../wt side && (cd ../wt && refused 'main worktree' --clone true)
+	refused 'too long' --clone="$(printf %0300d 0)" true
+	mv .git ../g
+	mkfifo .git && refused 'main worktree' --clone true
+	rm .git && ln -s ../g .git && refused symlink --clone true
+	rm .git && mv ../g .git
+	refused 'no /' --clone=a/b true
+	refused 'no /' --clone=.. true
+	refused 'no branch' --clone='a b' true
+	own_fs
+	mv "$FS/own/usr/bin/git" ../git
+	finally "mv ../git '$FS/own/usr/bin/git'"
+	refused 'apk add git' --fs=own --clone true
+	is "$(clones)" ''
+}
+
+claim '--clone refuses what would be no whole clone, with the cure: partial, borrowed objects' clone_cures
+clone_cures() {
+	git_in_fs
+	origin
+	git config uploadpack.allowFilter true
+	git clone -q --filter=blob:none "file://$P" ../partial
+	git clone -q --shared . ../shared
+	(cd ../partial && refused 'git fetch --refetch' --clone=a true)
+	(cd ../partial && git fetch -q --refetch --no-filter && git config --unset remote.origin.promisor && jail --clone=a git fsck)
+	(cd ../shared && refused 'git repack -a -d' --clone=a true)
+	(cd ../shared && git repack -q -a -d && rm .git/objects/info/alternates && jail --clone=a cat f)
+}
+
+claim_root '--clone refuses a repository of somebody else for that reason' clone_of_others
+clone_of_others() {
+	git_in_fs
+	git init -q . && chown -R 1 .git
+	refused 'another user' --clone true
+}
+
+claim 'a submodule entry, and a repository with reftable, can be cloned' a_submodule_entry_and_a
+a_submodule_entry_and_a() {
+	git_in_fs
+	origin
+	git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),module"
+	git commit -qm module
+	is "$(jail --clone ls)" $'f\nmodule'
+	mkdir r
+	cd r
+	jail git init -q --ref-format=reftable || lacks "a git that makes reftables"
+	jail git commit -qm x --allow-empty
+	jail --clone sh -c 'git commit -qm y --allow-empty; git push -q origin HEAD:agent'
+	is "$(jail git log --format=%s -1 agent)" y
+}
+
+claim 'a dry run of --clone makes no clone, names the one it would make, and shows one that there is' clone_dry
+clone_dry() {
+	git_in_fs
+	origin
+	refused "+proj/z" --quiet --clone=z --dry-run true
+	[ ! -e "$(repository)" ]
+	jail --clone=z true
+	has "$(ajail --quiet --clone=z --dry-run true)" "$(repository)/z"
+}
+
+# ---- The scripts. fails WORDS ARG...: ARG... fails, says WORDS, and leaves the directory empty.
+
+fails() {
+	local words=$1 out status=0; shift
+	out=$("$@" 2>&1) || status=$?
+	has "$out" "$words"; [ "$status" -gt 0 ]; [ -z "$(ls -A)" ]
+}
+
+# A mirror of Alpine on loopback, with a release 3.20.9 and a package ajail-hello.
+release=3.20.9 machine=$(uname -m) packages=$T/mirror/v3.20/main/$(uname -m)
+tarball=$T/mirror/v3.20/releases/$machine/alpine-minirootfs-$release-$machine.tar.gz
+cut_tar() { tar --owner=0 --group=0 -cf - "$1" | head -c $((512 + ($(stat -c %s "$1") + 511) / 512 * 512)) | gzip -n; }
+sign() { # sign KEY FILE: FILE with a signature before it, as apk reads it
+	openssl dgst -sha1 -sign "$1" -out .SIGN.RSA.ajail-test.rsa.pub "$2"
+	cut_tar .SIGN.RSA.ajail-test.rsa.pub | cat - "$2"
+}
+make_mirror() {
+	set -e
+	mkdir -p "$HOME/alpine/tree" "$packages" "$T/mirror/v3.20/community/$machine" "$(dirname "$tarball")"
+	cd "$HOME/alpine"
+	if [ -e "$T/minirootfs.tar.gz" ]; then
+		tar -xzf "$T/minirootfs.tar.gz" -C tree
+		for key in key other; do openssl genrsa -out $key 2048 2>/dev/null; done
+		openssl rsa -in key -pubout -out tree/etc/apk/keys/ajail-test.rsa.pub 2>/dev/null
+		mkdir -p etc
+		echo hello >etc/ajail-hello
+		tar --owner=0 --group=0 --format=posix \
+			--pax-option="APK-TOOLS.checksum.SHA1:=$(sha1sum etc/ajail-hello | cut -d ' ' -f 1)" -czf data etc
+		printf '%s\n' 'pkgname = ajail-hello' 'pkgver = 1-r0' 'pkgdesc = of the tests' "arch = $machine" 'size = 6' \
+			"datahash = $(sha256sum data | cut -d ' ' -f 1)" >.PKGINFO
+		cut_tar .PKGINFO >control
+		sign key control | cat - data >"$packages/ajail-hello-1-r0.apk"
+		bwrap --bind tree / --proc /proc --ro-bind "$packages" /mnt --bind . /media \
+			--setenv PATH /usr/sbin:/usr/bin:/sbin:/bin sh -c \
+			'cd /mnt && apk index -o /media/index ./*.apk && apk index -o /media/empty' >/dev/null
+		sign key index >"$packages/APKINDEX.tar.gz"
+		sign key empty >"$T/mirror/v3.20/community/$machine/APKINDEX.tar.gz"
+	else
+		mkdir -p tree/bin tree/etc/apk
+		cp "$(command -v busybox)" tree/bin/
+		for applet in $(busybox --list); do [ "$applet" = busybox ] || ln -s busybox "tree/bin/$applet"; done
+		echo hello >"$(dirname "$packages")/ajail-hello"
+		cat >tree/bin/apk <<-'X'
+			#!/bin/sh
+			# Not Alpine's apk, but a stand-in of the tests of ajail: "packages" are files for /etc.
+			for package in "$@"; do
+				case $package in
+					add | -*) ;;
+					*) wget -q -O "/etc/$package" "$(head -n 1 /etc/apk/repositories)/$package" || exit 1 ;;
+				esac
+			done
+		X
+		chmod +x tree/bin/apk
+	fi
+	tar --owner=0 --group=0 -czf "$tarball" -C tree .
+	sha256sum <"$tarball" | cut -d ' ' -f 1 >"$T/mirror/sum"
+}
+# alpine ARG...: mkalpine.sh from that mirror, which the first that asks makes
+alpine() {
+	[ -n "${MIRROR-}" ] || skip "no busybox for a mirror"
+	[ -e "$T/mirror/sum" ] || (make_mirror) || return 1
+	"$T/mkalpine.sh" -r $release --sha256 "$(cat "$T/mirror/sum")" -m "$MIRROR" "$@"
+}
+
+claim 'mkalpine.sh refuses an existing DIR, an unknown user, a release without a sum' mkalpine_refuses
+mkalpine_refuses() {
+	fails 'something already' "$T/mkalpine.sh" "$P"
+	fails 'no such user' "$T/mkalpine.sh" -u nobody-here "$P/x"
+	fails '--sha256' "$T/mkalpine.sh" -r 3.20.3 "$P/x"
+	fails 'no DIR' "$T/mkalpine.sh"
+	fails 'needs a value' "$T/mkalpine.sh" -p
+}
+
+claim 'mkalpine.sh makes a root fs of an ordinary user, and a shell in a jail on it' mkalpine_sh_makes_a_root
+mkalpine_sh_makes_a_root() {
+	alpine x/y
+	is "$(cat x/y/etc/apk/repositories)" "$MIRROR/v3.20/main"$'\n'"$MIRROR/v3.20/community"
+	is "$(ls x)" y
+	is "$(find x ! -uid "$(id -u)" | wc -l)" 0
+	is "$(find x \( -perm /6000 -o -type b -o -type c \) | wc -l)" 0
+	mkdir ../w
+	cd ../w
+	is "$(jail --fs="$P/x/y" sh -c 'id -u; ls /bin/busybox')" $'0\n/bin/busybox'
+}
+
+claim 'mkalpine.sh makes nothing of a tarball with a wrong sum, and shows both' mkalpine_sh_makes_nothing_of
+mkalpine_sh_makes_nothing_of() {
+	alpine x
+	rm -rf x
+	fails "$(cat "$T/mirror/sum"), which should be 00" alpine --sha256 00 "$P/x/y"
+	fails 'could not get' alpine -r 3.20.8 "$P/x/y"
+}
+
+claim 'mkalpine.sh -p adds packages, and leaves nothing behind if there is no such package' mkalpine_adds
+mkalpine_adds() {
+	alpine -p ajail-hello x
+	is "$(cat x/etc/ajail-hello)" hello
+	rm -rf x
+	alpine -p 'ajail-hello, ajail-hello' x
+	is "$(cat x/etc/ajail-hello)" hello
+	rm -rf x
+	fails 'could not add nonsuch' alpine -p nonsuch "$P/x/y"
+}
+
+claim 'a package that apk adds in a jail works there, and is gone in the next' a_package_that_apk_adds
+a_package_that_apk_adds() {
+	alpine x
+	mkdir ../w
+	cd ../w
+	is "$(jail --fs="$P/x" sh -c 'apk add -q --no-cache ajail-hello && cat /etc/ajail-hello')" hello
+	is "$(jail --fs="$P/x" sh -c 'cat /etc/ajail-hello 2>/dev/null || echo gone')" gone
+	jail --fs="$P/x" --fs-edit apk add -q --no-cache ajail-hello
+	is "$(jail --fs="$P/x" cat /etc/ajail-hello)" hello
+}
+
+claim 'apk refuses a package index that no key of the root fs has signed' apk_refuses_an_index
+apk_refuses_an_index() {
+	[ -e "$T/minirootfs.tar.gz" ] || lacks "the real minirootfs: AJAIL_TEST_ALPINE names none"
+	finally "cd '$HOME/alpine'; sign key index >'$packages/APKINDEX.tar.gz'"
+	(cd "$HOME/alpine" && sign other index >"$packages/APKINDEX.tar.gz")
+	fails 'UNTRUSTED signature' alpine -p ajail-hello "$P/x"
+}
+
+claim 'mkbwrap.sh does nothing where a bwrap is new enough' mkbwrap_sh_does_nothing_where
+mkbwrap_sh_does_nothing_where() {
+	has "$("$T/mkbwrap.sh" "$P/x" 2>&1)" 'nothing to do'
+	[ -z "$(ls -A)" ]
+}
+
+claim_root 'mkdeb.sh leaves nothing behind of what fails, and shows the end of the log' mkdeb_sh_leaves_nothing_behind
+mkdeb_sh_leaves_nothing_behind() {
+	command -v debootstrap >/dev/null || lacks debootstrap
+	for try in "$P/proj" "-u nobody-here $P/x" "-m http://127.0.0.1:9/ $P/x/y"; do
+		mkdir -p proj
+	r=0
+		# shellcheck disable=SC2086  # a list of words
+		out=$("$T/mkdeb.sh" $try 2>&1) || r=$?
+		[ $r -gt 0 ]
+	is "$(ls -A)" proj
+	done
+	has "$out" '127.0.0.1:9'
+	has "$out" 'debootstrap failed'
+}
+
+claim_root 'the root fs of mkdeb.sh has no set-id bit and no device node, and is all of one user' the_root_fs_of_mkdeb
+the_root_fs_of_mkdeb() {
+	[ -d "$ROOT_FS/etc/apt" ] || lacks "a root fs of mkdeb.sh"
+	is "$(find "$ROOT_FS" \( -perm /6000 -o -type b -o -type c \) | wc -l)" 0
+	is "$(find "$ROOT_FS" ! -uid "${USER_ID%:*}" | wc -l)" 0
+	has "$(cat "$ROOT_FS"/etc/apt/apt.conf.d/*)" 'Sandbox::User "root"'
+	has "$(jail cat /etc/hosts 2>&1)" localhost
+}
+
+claim_root 'as root, mkalpine.sh -u makes a root fs that is all that user'\''s' as_root_mkalpine_sh_u
+as_root_mkalpine_sh_u() {
+	alpine -u "$(id -un "${USER_ID%:*}")" x/y -p ajail-hello
+	is "$(cat x/y/etc/ajail-hello)" hello
+	is "$(find x ! -uid "${USER_ID%:*}" | wc -l)" 0
+}
 
 # ---- The bench: all commands of a comparison in turn, and their medians.
 
-if [ "$STAGE" = bench ]; then
+bench() {
 	mkdir "$HOME/bench" && cd "$HOME/bench" || exit 1
 	time_of() { # time_of NAME COMMAND...: into the file NAME, in microseconds
 		local name=$1 start=${EPOCHREALTIME/[.,]/}; shift
@@ -204,9 +1658,12 @@ if [ "$STAGE" = bench ]; then
 		echo $((${EPOCHREALTIME/[.,]/} - start)) >>"$HOME/$name"
 	}
 	median() { sort -n "$HOME/$1" | sed -n "$((($(wc -l <"$HOME/$1") + 1) / 2))p"; }
-	row() { printf '%-44s %8d us   %s\n' "$1" "$(median "$2")" "$(awk "BEGIN { printf \"%.2f\", $(median "$2") / $(median "$3") }")"; }
-	# Without env, which would cost a start of its own.
-	eval "alone() { $(ajail --quiet --dry-run true | sed '$d; s/^env -i //'); }"
+	row() { # row TEXT NAME OTHER
+		printf '%-44s %8d us   %s\n' "$1" "$(median "$2")" \
+			"$(awk "BEGIN { printf \"%.2f\", $(median "$2") / $(median "$3") }")"
+	}
+	# Without env, which would cost a start of its own; and with neither filter nor Landlock.
+	eval "alone() { $(ajail --quiet --dry-run true | sed '/^#/d; s/^env -i //'); }"
 	for _ in $(seq 300); do
 		time_of alone alone
 		time_of dynamic ajail --quiet true
@@ -231,532 +1688,17 @@ if [ "$STAGE" = bench ]; then
 	cd ../bench || exit 1
 	if command -v strace >/dev/null; then
 		strace -o "$HOME/calls" ajail --quiet true
-		echo "system calls of ajail before it becomes bwrap: $(sed '/execve.*bwrap/q' "$HOME/calls" | wc -l)"
+		echo "system calls of ajail itself: $(wc -l <"$HOME/calls")"
 	fi
-	for it in ajail ajail-static; do [ ! -x "$T/bin/$it" ] || echo "size of $it: $(stat -c %s "$T/bin/$it") bytes"; done
+	for it in ajail ajail-static; do
+		[ ! -x "$T/bin/$it" ] || echo "size of $it: $(stat -c %s "$T/bin/$it") bytes"
+	done
+}
+
+if [ "$STAGE" = bench ]; then
+	bench
 	exit
 fi
-
-# ---- The scripts. fails WORDS ARG...: ARG... fails, says WORDS, and leaves DIR as it was.
-
-fails() {
-	local words=$1 out status=0; shift
-	out=$("$@" 2>&1) || status=$?
-	has "$out" "$words"; [ "$status" -gt 0 ]; [ -z "$(ls -A)" ]
-}
-claim 'mkalpine.sh refuses an existing DIR, an unknown user, and a release without a sum' <<'C'
-fails 'something already' "$T/mkalpine.sh" "$P"; fails 'no such user' "$T/mkalpine.sh" -u nobody-here "$P/x"
-fails '--sha256' "$T/mkalpine.sh" -r 3.20.3 "$P/x"; fails 'no DIR' "$T/mkalpine.sh"; fails 'needs a value' "$T/mkalpine.sh" -p
-C
-# A mirror of Alpine on loopback, with a release 3.20.9 and a package ajail-hello.
-release=3.20.9 machine=$(uname -m) sum='' repository=$T/mirror/v3.20/main/$machine
-tarball=$T/mirror/v3.20/releases/$machine/alpine-minirootfs-$release-$machine.tar.gz
-cut_tar() { tar --owner=0 --group=0 -cf - "$1" | head -c $((512 + ($(stat -c %s "$1") + 511) / 512 * 512)) | gzip -n; }
-sign() { # sign KEY FILE: FILE with a signature before it, as apk reads it
-	openssl dgst -sha1 -sign "$1" -out .SIGN.RSA.ajail-test.rsa.pub "$2"
-	cut_tar .SIGN.RSA.ajail-test.rsa.pub | cat - "$2"
-}
-make_mirror() {
-	set -e
-	mkdir -p "$HOME/alpine/tree" "$repository" "$T/mirror/v3.20/community/$machine" "$(dirname "$tarball")"
-	cd "$HOME/alpine"
-	if [ -e "$T/minirootfs.tar.gz" ]; then
-		tar -xzf "$T/minirootfs.tar.gz" -C tree
-		for key in key other; do openssl genrsa -out $key 2048 2>/dev/null; done
-		openssl rsa -in key -pubout -out tree/etc/apk/keys/ajail-test.rsa.pub 2>/dev/null
-		mkdir -p etc; echo hello >etc/ajail-hello
-		tar --owner=0 --group=0 --format=posix \
-			--pax-option="APK-TOOLS.checksum.SHA1:=$(sha1sum etc/ajail-hello | cut -d ' ' -f 1)" -czf data etc
-		printf '%s\n' 'pkgname = ajail-hello' 'pkgver = 1-r0' 'pkgdesc = of the tests' "arch = $machine" 'size = 6' \
-			"datahash = $(sha256sum data | cut -d ' ' -f 1)" >.PKGINFO
-		cut_tar .PKGINFO >control
-		sign key control | cat - data >"$repository/ajail-hello-1-r0.apk"
-		bwrap --bind tree / --proc /proc --ro-bind "$repository" /mnt --bind . /media \
-			--setenv PATH /usr/sbin:/usr/bin:/sbin:/bin sh -c \
-			'cd /mnt && apk index -o /media/index ./*.apk && apk index -o /media/empty' >/dev/null
-		sign key index >"$repository/APKINDEX.tar.gz"
-		sign key empty >"$T/mirror/v3.20/community/$machine/APKINDEX.tar.gz"
-	else
-		mkdir -p tree/bin tree/etc/apk
-		cp "$(command -v busybox)" tree/bin/
-		for applet in $(busybox --list); do [ "$applet" = busybox ] || ln -s busybox "tree/bin/$applet"; done
-		echo hello >"$(dirname "$repository")/ajail-hello"
-		cat >tree/bin/apk <<-'X'
-			#!/bin/sh
-			# Not Alpine's apk, but a stand-in of the tests of ajail: "packages" are files for /etc.
-			for package in "$@"; do
-				case $package in
-					add | -*) ;;
-					*) wget -q -O "/etc/$package" "$(head -n 1 /etc/apk/repositories)/$package" || exit 1 ;;
-				esac
-			done
-		X
-		chmod +x tree/bin/apk
-	fi
-	tar --owner=0 --group=0 -czf "$tarball" -C tree .
-}
-if [ -n "${MIRROR-}" ]; then
-	(make_mirror) # not before ||, where set -e does nothing
-	[ -e "$tarball" ] && sum=$(sha256sum <"$tarball") && sum=${sum%% *}
-	cd "$T" || exit 1
-fi
-# alpine ARG...: mkalpine.sh from that mirror
-alpine() {
-	command -v busybox >/dev/null || skip "no busybox for a mirror"
-	[ -n "$sum" ] || { echo "the mirror could not be made"; return 1; }
-	"$T/mkalpine.sh" -r $release --sha256 "$sum" -m "$MIRROR" "$@"
-}
-claim 'mkalpine.sh makes a root fs of an ordinary user, and a shell in a jail on it' <<'C'
-alpine x/y
-is "$(cat x/y/etc/apk/repositories)" "$MIRROR/v3.20/main"$'\n'"$MIRROR/v3.20/community"; is "$(ls x)" y
-is "$(find x ! -uid "$(id -u)" | wc -l)" 0; is "$(find x \( -perm /6000 -o -type b -o -type c \) | wc -l)" 0
-mkdir ../w; cd ../w; is "$(jail --fs="$P/x/y" sh -c 'id -u; ls /bin/busybox')" $'0\n/bin/busybox'
-C
-claim 'mkalpine.sh makes nothing of a tarball with a wrong sum, and shows both' <<'C'
-alpine x; rm -rf x
-fails "$sum, which should be 00" alpine --sha256 00 "$P/x/y"
-fails 'could not get' alpine -r 3.20.8 "$P/x/y"
-C
-claim 'mkalpine.sh -p adds packages, and leaves nothing behind if there is no such package' <<'C'
-alpine -p ajail-hello x; is "$(cat x/etc/ajail-hello)" hello; rm -rf x
-alpine -p 'ajail-hello, ajail-hello' x; is "$(cat x/etc/ajail-hello)" hello; rm -rf x
-fails 'could not add nonsuch' alpine -p nonsuch "$P/x/y"
-C
-claim 'a package that apk adds in a jail works there, and is gone in the next' <<'C'
-alpine x; mkdir ../w; cd ../w
-is "$(jail --fs="$P/x" sh -c 'apk add -q --no-cache ajail-hello && cat /etc/ajail-hello')" hello
-is "$(jail --fs="$P/x" sh -c 'cat /etc/ajail-hello 2>/dev/null || echo gone')" gone
-jail --fs="$P/x" --fs-edit apk add -q --no-cache ajail-hello; is "$(jail --fs="$P/x" cat /etc/ajail-hello)" hello
-C
-claim 'apk refuses a package index that no key of the root fs has signed, and nothing is left' <<'C'
-[ -e "$T/minirootfs.tar.gz" ] || skip "no real minirootfs: AJAIL_TEST_ALPINE names none"
-cd "$HOME/alpine"; sign other index >"$repository/APKINDEX.tar.gz"; cd "$P"; r=0
-(fails 'UNTRUSTED signature' alpine -p ajail-hello "$P/x") || r=1
-cd "$HOME/alpine"; sign key index >"$repository/APKINDEX.tar.gz"; is $r 0
-C
-claim 'mkbwrap.sh does nothing where a bwrap is new enough' <<'C'
-has "$("$T/mkbwrap.sh" "$P/x" 2>&1)" 'nothing to do'; [ -z "$(ls -A)" ]
-C
-
-# ---- A jail that runs.
-
-claim 'without a command, sh runs' <<'C'
-is "$(echo 'echo $0' | jail)" sh
-C
-claim 'the exit status is the command'\''s' <<'C'
-for s in 0 1 7 125; do r=0; jail sh -c "exit $s" || r=$?; is "$r" "$s"; done
-r=0; jail sh -c 'kill -9 $$' || r=$?; is "$r" 137
-C
-claim 'the command starts in the current directory, at its own path' <<'C'
-is "$(jail pwd)" "$P"
-C
-claim 'the caller is root inside and owns what is written' <<'C'
-is "$(jail sh -c 'id -u; id -g; touch f')" $'0\n0'
-is "$(stat -c %u f)" "$(id -u)"
-C
-claim 'changes to the root fs vanish, and those to the current directory are kept' <<'C'
-jail sh -c 'touch /etc/new kept'; [ -e kept ]; [ ! -e "$FS/default/etc/new" ]
-C
-claim '/tmp, /run, /dev and /proc are fresh' <<'C'
-is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" $'/run:\n\n/tmp:\n1777'
-[ "$(jail sh -c 'ls -d /proc/[0-9]* | wc -l')" -le 4 ]
-has "$(jail ls /dev)" null
-C
-claim 'the network is the host'\''s, and with --no-net there is none; --net takes it back' <<'C'
-is "$(jail readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
-[ "$(jail --no-net readlink /proc/self/ns/net)" != "$(readlink /proc/self/ns/net)" ]
-is "$(AJAIL_ARGS=--no-net jail --net readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
-C
-claim 'every other namespace is the jail'\''s own' <<'C'
-is "$(jail uname -n)" ajail
-for ns in cgroup ipc mnt pid user uts; do
-	inner=$(jail readlink /proc/self/ns/$ns); has "$inner" "$ns"; [ "$inner" != "$(readlink /proc/self/ns/$ns)" ]
+for i in "${!CLAIMS[@]}"; do
+	run "${CLAIMS[i]}" "${CASES[i]}"
 done
-C
-claim 'resolv.conf is the host'\''s when there is a network' <<'C'
-is "$(jail cat /etc/resolv.conf)" "$(cat /etc/resolv.conf)"
-C
-claim 'a resolv.conf that is a symlink in the root fs works' <<'C'
-cp -a "$FS/own/etc/resolv.conf" ../saved 2>/dev/null || :
-ln -sf ../run/systemd/resolve/stub-resolv.conf "$FS/own/etc/resolv.conf"
-r=0; out=$(jail --fs=own cat /etc/resolv.conf) || r=$?
-rm "$FS/own/etc/resolv.conf"; cp -a ../saved "$FS/own/etc/resolv.conf" 2>/dev/null || :
-is "$out" "$(cat /etc/resolv.conf)"
-C
-claim 'the environment is six variables, PWD, and what AJAIL_ENV_ passes' <<'C'
-is "$(SECRET=x AJAIL_ENV_A='a b' AJAIL_ENV_USER=me jail env | sort)" "A=a b
-HOME=/root
-IS_SANDBOX=1
-PATH=/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-PWD=$P
-TERM=$TERM
-USER=me"
-C
-claim 'the caller'\''s environment is not that of process 1 either' <<'C'
-export SECRET=hunter2
-hasnt "$(jail --userns sh -c 'echo ran; cat /proc/1/environ' | tr '\0' '\n')" hunter2
-has "$(plain --clearenv /bin/cat /proc/1/environ | tr '\0' '\n')" hunter2
-C
-claim '--ro is a temporary overlay, and the command line takes back what AJAIL_ARGS says' <<'C'
-echo a >f; is "$(jail --ro sh -c 'echo b >f; cat f')" b; is "$(cat f)" a
-AJAIL_ARGS='; --ro ;;--no-net' jail --rw sh -c 'echo c >f'; is "$(cat f)" c
-C
-claim '--ro=a --rw=a/b leaves a persistent hole in an ephemeral place' <<'C'
-mkdir -p a/b; jail --ro=a --rw=a/b touch a/gone a/b/kept; is "$(ls a a/b | tr '\n' ' ')" 'a: b  a/b: kept '
-jail --rw=a/b --ro=a touch a/b/lost; [ ! -e a/b/lost ]
-C
-claim '--rol is locked: writing fails, on a directory and on a file' <<'C'
-mkdir d; echo x >f
-denied 'ead-only' --rol=d 'touch d/n'; denied 'ead-only' --rol=f 'echo y >>f'; denied 'ead-only' --rol 'touch n'
-C
-claim 'a hidden directory appears empty, a hidden file reads as empty' <<'C'
-mkdir d; echo s >d/s; echo s >.env
-is "$(jail --hide=d --hide=.env sh -c 'ls -A d; cat .env; echo ok')" ok; is "$(cat .env d/s)" $'s\ns'
-C
-claim 'of two rules for one file the last counts' <<'C'
-echo s >f; jail --hide=f --rw=f sh -c 'cat f; echo t >f' >out; is "$(cat out f)" $'s\nt'
-is "$(AJAIL_ARGS=--hide=f jail --ro=./f cat f)" t; is "$(jail --ro=f --hide=f cat f)" ''; denied 'ead-only' --ro=f --rol=f 'echo x >f'
-C
-claim '--hide without a value leaves the current directory empty' <<'C'
-touch f; is "$(jail --hide sh -c 'pwd; ls -A; touch g')" "$P"; [ ! -e g ]
-C
-claim '--ro of a file is a private copy with the same mode' <<'C'
-echo a >f; chmod 750 f; is "$(jail --ro=f sh -c 'stat -c %a f; echo b >f; cat f')" $'750\nb'; is "$(cat f)" a
-C
-claim '--ro of a FIFO is refused without being opened' <<'C'
-mkfifo p; timeout 5 ajail --ro=p true 2>../err && exit 1 || is $? 125; has "$(cat ../err)" "does not work on this sort of file"
-is "$(timeout 5 ajail --quiet --hide=p sh -c 'cat p; echo ok')" ok
-C
-claim '--mount puts SRC at DST, under an overlay unless another kind is named' <<'C'
-mkdir ../src; echo s >../src/s; mkdir ../src/d
-is "$(jail --mount=../src,/m sh -c 'cat /m/s; touch /m/lost')" s; [ ! -e ../src/lost ]
-jail --mount=../src,/m,rw touch /m/kept; [ -e ../src/kept ]
-denied 'ead-only' --mount=../src,/m,rol 'touch /m/x'
-is "$(jail --mount=../src,/m,hide sh -c 'ls -A /m; echo ok')" ok
-is "$(jail --mount=../src/s,/m,ro sh -c 'echo x >>/m; cat /m' | tr '\n' ' ')" 's x '; is "$(cat ../src/s)" s
-is "$(jail --mount=../src/s,/m,hide sh -c 'cat /m; echo ok')" ok; denied 'ead-only' --mount=../src/s,/m,rol 'echo x >>/m'
-jail --mount=../src/s,/m,rw sh -c 'echo t >/m'; is "$(cat ../src/s)" t
-C
-claim '--dev makes a device usable' <<'C'
-is "$(jail --dev=/dev/zero head -c 2 /dev/zero | od -An -tx1 | tr -d ' ')" 0000
-is "$(jail --mount=/dev/zero,/z,dev head -c 1 /z | od -An -tx1 | tr -d ' ')" 00
-touch f; refused 'does not work on this sort of file' --dev=f true; mkfifo p; refused 'does not work on' --dev=p true
-C
-claim '--fs-edit keeps changes to the root fs, or to one subtree only' <<'C'
-jail --fs=own --fs-edit touch /etc/kept; [ -e "$FS/own/etc/kept" ]
-jail --fs=own --fs-edit=etc touch /etc/kept2 /usr/lost; [ -e "$FS/own/etc/kept2" ]; [ ! -e "$FS/own/usr/lost" ]
-C
-claim '--fs-edit goes with the options for places' <<'C'
-mkdir .git d; echo s >.env
-is "$(jail --fs=own --fs-edit --rol=.git --hide=.env --mount=d,/opt/x/y,ro sh -c 'cat .env; touch /etc/both; echo ok')" ok; [ -e "$FS/own/etc/both" ]
-jail --fs=own --fs-edit --dev=/dev/null sh -c 'echo x >/dev/null; touch /dev/lost'; [ ! -e "$FS/own/dev/lost" ]
-jail --fs=own --home-edit --mount=d,/root/a/b sh -c ':'; jail --fs=own --home-edit --mount=d,/root/a/b sh -c ':'
-C
-claim '--home-edit keeps changes to /root, or to one subtree only' <<'C'
-jail --fs=own --home-edit sh -c 'mkdir -p /root/sub; touch /root/kept /lost'; [ -e "$FS/own/root/kept" ]; [ ! -e "$FS/own/lost" ]
-jail --fs=own --home-edit=sub touch /root/sub/kept /root/lost; [ -e "$FS/own/root/sub/kept" ]; [ ! -e "$FS/own/root/lost" ]
-C
-claim '--fs is a name or an absolute path' <<'C'
-mkdir ../h; is "$(HOME=$(dirname "$P")/h jail --fs="$FS/own" echo ok)" ok
-is "$(jail --fs=own echo ok)" ok; is "$(jail --fs="$FS/own" echo ok)" ok
-C
-claim '--cap-add gives one capability, and --bw and --bwrap-bin do what they say' <<'C'
-has "$(jail --cap-add=CAP_SYS_PTRACE grep CapEff /proc/self/status)" 0000000000080000
-is "$(jail --bw=--hostname --bw=inner uname -n)" inner
-printf '#!/bin/sh\necho mine\n' >../b; chmod +x ../b; is "$(jail --bwrap-bin="$(dirname "$P")/b" true)" mine
-C
-claim 'the status tells the root fs, the network and every mount; --quiet silences it' <<'C'
-mkdir a; out=$(ajail --ro --rw=a --no-net true 2>&1)
-has "$out" "$ROOT_FS"; has "$out" 'network: none'; has "$out" "$P: temporary overlay"; has "$out" "$P/a: writable, changes are kept"
-is "$(jail true 2>&1)" ''
-C
-claim 'a pipe, odd bytes and a directory below /tmp, /root or /usr work' <<'C'
-is "$(echo in | jail cat | tr a-z A-Z)" IN
-mkdir $'o;d,d \n\377\'"'; cd $'o;d,d \n\377\'"'; jail --ro touch lost; jail touch kept; is "$(ls)" kept
-is "$(ajail true 2>&1 | grep -vc '^ajail: ')" 0
-mkdir -p /tmp/ajail-below.$$; cd /tmp/ajail-below.$$; is "$(jail pwd)" "$PWD"; rmdir "$PWD"
-C
-claim 'thirty jails at once in one directory all answer' <<'C'
-for i in $(seq 30); do jail sh -c "echo $i >o$i" & done; wait
-is "$(cat o* | sort -n | tr '\n' ' ')" "$(seq 30 | tr '\n' ' ')"
-C
-claim '--help and --version are on standard output and end with 0' <<'C'
-has "$(ajail --help 2>/dev/null)" 'usage: ajail'; is "$(ajail -h)" "$(ajail --help)"; has "$(ajail --version)" 'ajail 0'
-r=0; ajail --help >/dev/full 2>../err || r=$?; is "$r" 125
-C
-claim 'the README shows what --help prints, and the parser knows every option in it' <<'C'
-has "$(cat "$T/README.md")" "$(ajail --help)"
-for o in $(ajail --help | grep -oE '^  --[a-z-]+' | grep -vE 'help|version'); do
-	hasnt "$(ajail "$o=" true 2>&1)" 'no such option'
-done
-grep -oE '"--[a-z-]+"' "$T/main.rs" | tr -d '"' | sort -u >../used
-for o in fs fs-edit home-edit mount clone net quiet help version dry-run userns cap-add bw bwrap-bin; do grep -qx -- "--$o" ../used || { echo "$o"; exit 1; }; done
-C
-
-# ---- Bad input.
-
-claim '--fs without its value says --fs=' <<'C'
-refused '--fs=' --fs alpine; refused '--no-net' --no-net=1; refused 'no such option' --bogus; refused 'no such option' -x
-refused --ro --ro= true; refused --mount= --mount=a true; refused --mount= --mount=a,/b,c true; refused --mount= --mount=,/b
-AJAIL_ARGS=sh refused 'no such option' true; AJAIL_ENV_=x refused 'names no variable' true
-r=0; env 'AJAIL_ENV_X$(id)=1' ajail true 2>../err || r=$?; is $r 125
-C
-claim 'a root fs that does not exist is refused with a list of those that do' <<'C'
-refused 'there are' --fs=nope; HOME=$P refused mkalpine.sh true
-C
-claim 'a path that does not exist is refused, and nothing is made' <<'C'
-for o in --hide=typo --ro=typo --rw=typo --rol=typo --mount=typo,/x --fs-edit=typo --home-edit=typo; do refused typo $o true; done
-[ -z "$(ls -A)" ]; [ ! -e "$FS/default/typo" ]
-C
-claim 'a deleted current directory, no HOME and no bwrap are refused' <<'C'
-mkdir gone; cd gone; rmdir ../gone; refused 'current directory' true; cd "$P"
-(unset HOME; HOME='' ; export HOME; r=0; ajail true 2>"$P/err" || r=$?; is $r 125; has "$(cat "$P/err")" HOME)
-PATH=$P:. r=0; "$AJAIL" true 2>err || r=$?; is $r 125; has "$(<err)" 'bubblewrap 0.12'
-C
-
-# ---- What one jail leaves behind must not open the next.
-
-claim 'no path leads through a symlink that a jail left' <<'C'
-mkdir ../out; echo s >../out/s; jail ln -s "$(realpath ../out)" a
-for o in --rw=a --ro=a --rol=a --hide=a --rw=a/s --mount=a,/m,rw --rw="$P/a"; do refused symlink $o true; done
-refused "$(realpath ../out)" --rw=a true
-mkdir locked ../data; jail ln -s locked to; for k in rw ro rol hide; do refused symlink --mount=../data,to/made,$k --rol=locked true; done; is "$(ls -A locked)" ''
-mkdir b; is "$(jail --rw=a/../b pwd)" "$P"
-is "$(plain --bind "$P/a" "$P/b" cat b/s)" s
-C
-claim 'what is locked or hidden below a writable directory is not undone by renaming that directory' <<'C'
-mkdir -p a/b/.git c; echo s >c/.env
-denied 'busy' --rol=a/b/.git 'mv a x'; denied 'busy' --rol=a/b/.git 'mv a/b x'; denied 'busy' --hide=c/.env 'mv c x'
-jail --rol=a/b/.git touch a/b/kept; [ -e a/b/kept ]
-mkdir c/d c/e; echo s >c/d/s
-is "$(jail --rw=c/d --hide=c/d/s --rol=c/e sh -c 'cat c/d/s; echo ok')" ok
-mkdir ../m a/m; echo m >../m/m; is "$(jail --mount=../m,a/m,rw --rol=a/b cat a/m/m)" m
-denied 'busy' --rw=c/d --hide=c/d/s --rol=c/e 'mv c x'; denied 'busy' --rw=c/d --hide=c/d/s 'mv c x'
-C
-claim 'a path of --fs-edit and --home-edit stays inside the root fs' <<'C'
-jail --fs=own --fs-edit ln -sfn "$P" /etc/door; jail --fs=own --home-edit ln -sfn "$P" /root/door
-refused symlink --fs=own --fs-edit=etc/door true; refused symlink --fs=own --home-edit=door true
-mkdir ../x; refused 'No such file' --fs=own "--fs-edit=../../../$(realpath ../x)" true
-jail --fs=own --fs-edit=../../../etc touch /etc/dots; [ -e "$FS/own/etc/dots" ]
-C
-claim 'nothing is mounted over / or the jail'\''s own /dev and /proc' <<'C'
-for d in / /x/..; do refused covers --mount=.,$d true; done
-for d in /dev /proc /proc/1; do refused 'has its own' --mount=.,$d true; done
-for o in --ro=.. --rw=/ --hide="$HOME"; do refused covers $o true || refused 'has its own' $o true; done
-(cd /; refused 'has its own' true; refused 'has its own' --ro true; refused 'has its own' --hide true)
-C
-claim 'nothing is writable that contains ~/.ajail, the root fs in use or bwrap, or lies in them' <<'C'
-for d in "$HOME" "$HOME/.ajail" "$FS" "$FS/own" "$FS/own/etc"; do (cd "$d"; refused 'cd into a project' true); done
-mkdir /tmp/ajail-away.$$; cd /tmp/ajail-away.$$; r=0
-for o in --rw="$HOME" --mount="$HOME",/m,rw --rw="$FS" --mount=/,/m,rw --rw="$ROOT_FS"; do refused 'cd into a project' $o true || r=1; done
-cd "$P"; rmdir /tmp/ajail-away.$$; is $r 0
-is "$(cd "$HOME"; jail --ro echo ok)" ok
-mkdir -p real/bin; cp "$T/bin/bwrap" real/bin/; ln -s "$P/real/bin" ../link
-mkdir ../w; cd ../w; PATH="$(dirname "$P")/link:$PATH" refused "cd into a project" --rw="$P/real" true
-C
-claim 'a second path to ~/.ajail, by a bind mount, is no way around that' <<'C'
-mkdir alias; unshare -Urm --propagation private sh -c '
-	mount --bind "$HOME/.ajail" alias && ls alias/fs >seen && cd alias &&
-	{ ajail true; echo $?; } >../err 2>&1' || skip "no mount in a user namespace here"
-has "$(cat seen)" default; has "$(cat err)" 'could change the next jail'
-C
-claim 'no bwrap is run that lies below the current directory, or is reached through it' <<'C'
-mkdir b; printf '#!/bin/sh\necho planted\n' >b/bwrap; chmod +x b/bwrap; ln -s "$P/b" ../outside; ln -s "$T/bin" inside; ln -s "$P/b/bwrap" ../own
-for dir in "$P/b" "$(dirname "$P")/outside" "$P/inside"; do
-	for o in --ro --rw; do PATH=$dir:$PATH refused 'lies below here' $o echo jailed; done
-done
-for dir in b .; do is "$(PATH=$dir:$PATH jail echo jailed)" jailed; done
-refused 'lies below here' --bwrap-bin="$(dirname "$P")/own" --ro true
-C
-claim 'a value of AJAIL_ENV_ is on no command line' <<'C'
-export AJAIL_ENV_TOKEN=hunter2
-jail sh -c 'echo $TOKEN >got; sleep 2' & sleep 1
-cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' >../cmdlines; wait
-is "$(cat got)" hunter2; grep -q -- --seccomp ../cmdlines; ! grep -q hunter2 ../cmdlines
-C
-claim 'no descriptor above 2 reaches the jail' <<'C'
-exec 9</etc 7<"$HOME"
-is "$(jail sh -c 'ls /proc/$$/fd; :' | tr '\n' ' ')" '0 1 2 '
-has "$(plain sh -c 'ls /proc/self/fd/9/' 9</etc)" passwd
-echo a >f; is "$(AJAIL_ENV_A=b jail --ro=f sh -c 'ls /proc/$$/fd; :' | tr '\n' ' ')" '0 1 2 '
-C
-claim 'no key of the caller'\''s can be reached: not in the session'\''s keyring, not in the user'\''s' <<'C'
-perl_in_fs
-# add_key(user, ajail, hello) to @u, then, as in the jail: link @u's number to a keyring, search, read.
-case $(uname -m) in x86_64) add=248 ;; *) add=217 ;; esac
-perl -e '$d="user";$n="ajail";$p="hello"; exit(syscall($ARGV[0],$d,$n,$p,5,-4) < 0)' $add || skip "the kernel keeps no keys"
-cat >get.pl <<'X'
-$| = 1; print "ran\n"; my ($add, $ring) = @ARGV; my $ctl = $add + 2; my ($d, $n, $b) = ("user", "ajail", " " x 9);
-syscall($ctl, 8, hex $ring, -3); my $key = syscall($ctl, 10, hex $ring, $d, $n, 0);
-$key < 0 and die "denied: $!\n"; syscall($ctl, 11, $key, $b, 9) < 0 and die "denied: $!\n"; print "got $b\n";
-X
-ring=$(awk '/_uid\.'"$(id -u)"':/ { print $1 }' /proc/keys)
-has "$(plain perl get.pl $add $ring 2>&1)" 'got hello'
-out=$(jail perl get.pl $add $ring 2>&1) || :; has "$out" ran; has "$out" 'denied: Operation not permitted'
-C
-claim 'bwrap is started with a new session keyring' <<'C'
-ring='case $(uname -m) in x86_64) n=250 ;; *) n=219 ;; esac; perl -e "print syscall(\$ARGV[0], 0, -3, 0)" $n'
-printf '#!/bin/sh\n%s\n' "$ring" >../b; chmod +x ../b
-inner=$(jail --bwrap-bin="$(dirname "$P")/b" true); [ "$inner" -gt 0 ]
-[ "$inner" != "$(sh -c "$ring")" ]
-C
-claim 'the host'\''s abstract sockets are out of reach with the network shared' <<'C'
-perl_in_fs
-[ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || skip "the kernel is older than 6.12"
-name=ajail-test-$$
-perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); bind(S,pack_sockaddr_un("\0$ARGV[0]")) or die; listen(S,5); sleep 10' $name & server=$!
-sleep 0.5
-printf '%s\n' 'use Socket; print "ran\n"; socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,pack_sockaddr_un("\0$ARGV[0]")) or die "denied: $!\n"; print "connected\n"' >c.pl
-has "$(plain perl c.pl $name 2>&1)" connected
-out=$(jail perl c.pl $name 2>&1) || :; kill $server; has "$out" ran; has "$out" 'denied: Operation not permitted'
-C
-claim 'there is no network but the one of IP: vsock is denied' <<'C'
-perl_in_fs
-cat >v.pl <<'X'
-print "ran\n"; my $n = $ARGV[0]; (syscall($n, 40, 1, 0) < 0) and print "$!\n"; (syscall(425, 1, 0) < 0) and print "$!\n";
-X
-case $(uname -m) in x86_64) n=41 ;; *) n=198 ;; esac
-has "$(jail --no-net perl v.pl $n)" $'ran\nOperation not permitted\nOperation not permitted'
-hasnt "$(plain perl v.pl $n)" $'ran\nOperation not permitted'
-C
-claim 'the jail cannot signal the caller'\''s process group' <<'C'
-[ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || skip "the kernel is older than 6.12"
-cat >s.sh <<'X'
-"$@" sh -c 'kill -TERM 0; sleep 0.3'; echo survived
-X
-is "$(setsid bash s.sh ajail --quiet)" survived
-is "$(setsid bash s.sh bwrap --unshare-all --ro-bind / / --die-with-parent 2>/dev/null || :)" ''
-C
-claim 'the jail cannot slow down the caller'\''s process group' <<'C'
-perl_in_fs
-case $(uname -m) in x86_64) n="141 251" ;; *) n="140 30" ;; esac
-cat >n.pl <<'X'
-$| = 1; print "ran\n"; for (syscall($ARGV[0], 1, 0, 19), syscall($ARGV[1], 2, 0, 3 << 13)) { print $_ < 0 ? "denied\n" : "worked\n" }
-X
-# shellcheck disable=SC2086  # two words
-was=$(FS=$FS setsid bash -c "$(declare -f plain); plain perl n.pl $n; nice"); has "$was" worked; has "$was" 19
-# shellcheck disable=SC2086
-is "$(setsid bash -c "ajail --quiet perl n.pl $n; nice")" $'ran\ndenied\ndenied\n0'
-C
-claim 'no capability, and no new user namespace unless --userns asks for it' <<'C'
-is "$(jail sh -c 'grep -E "^Cap(Prm|Eff|Bnd|Inh|Amb)" /proc/self/status | tr -d "0[:space:]"')" 'CapInh:CapPrm:CapEff:CapBnd:CapAmb:'
-command -v unshare >/dev/null; denied 'ailed' 'unshare -U true || { echo Failed; false; }'
-is "$(jail --userns unshare -U echo ok)" ok
-C
-claim 'nothing can be typed into the caller'\''s terminal, and job control works' <<'C'
-perl_in_fs; command -v script >/dev/null || skip "no script(1)"
-printf '%s\n' 'print "ran\n"; for my $c (split //, "x") { ioctl(STDIN, 0x5412, $c) or die "denied: $!\n" } print "typed\n"' >t.pl
-out=$(script -qec 'ajail --quiet perl t.pl' /dev/null </dev/null) || :; has "$out" ran; has "$out" denied; hasnt "$out" typed
-if [ "$(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null)" != 0 ]; then
-	has "$(script -qec "bwrap --unshare-all --overlay-src $FS/default --tmp-overlay / --dev /dev --proc /proc --bind $P $P perl $P/t.pl" /dev/null </dev/null)" typed
-fi
-out=$(script -qec 'ajail --quiet sh -ic "sleep 0 & fg; echo done"' /dev/null </dev/null) || :; has "$out" done; hasnt "$out" 'job control'
-C
-claim 'process 1, which is bwrap, cannot be taken over: not by ptrace, not by its memory, not by its program' <<'C'
-perl_in_fs
-case $(uname -m) in x86_64) n="101 311" ;; *) n="117 271" ;; esac
-cat >t.pl <<'X'
-$| = 1; print "ran\n"; my ($ptrace, $write) = @ARGV; my $b = "x"; my $v = pack("PQ", $b, 1); my $r = pack("QQ", 4096, 1);
-print "ptrace: ", (syscall($ptrace, 0x4206, 1, 0, 0) < 0 ? "$!" : "worked"), "\n";
-print "write: ", (syscall($write, 1, $v, 1, $r, 1, 0) < 0 ? "$!" : "worked"), "\n";
-print "$_: ", (open(my $f, "<", "/proc/1/$_") ? "worked" : "$!"), "\n" for "mem", "exe", "environ";
-X
-# shellcheck disable=SC2086  # two words
-was=$(plain perl t.pl $n); has "$was" 'ptrace: worked'; has "$was" 'write: Bad address'; has "$was" 'exe: worked'
-# shellcheck disable=SC2086
-now=$(jail perl t.pl $n); has "$now" 'ptrace: Operation not permitted'; has "$now" 'write: Operation not permitted'
-has "$now" 'mem: No such file'; has "$now" 'exe: No such file'; has "$now" 'environ: No such file'
-is "$(jail --userns sh -c 'cat /proc/1/environ | wc -c')" 0
-C
-claim 'killing ajail ends every process of the jail' <<'C'
-long=9$RANDOM$RANDOM
-left() { grep -lszx "[9]${long#9}" /proc/[0-9]*/cmdline | wc -l; }
-ajail --quiet sh -c "setsid sleep $long & exec sleep $long" & pid=$!
-sleep 1; was=$(left); kill -9 $pid; sleep 0.5; is "$was $(left)" '2 0'
-# Ctrl-C, as a terminal sends it to the process group in front of it.
-if command -v script >/dev/null; then
-	(sleep 1; left >was; printf '\003'; sleep 1) | script -qec "ajail --quiet sh -c 'setsid sleep $long & exec sleep $long'" /dev/null || :
-	is "$(cat was) $(left)" '2 0'
-fi
-C
-claim 'the jail sees neither the host'\''s processes nor its files' <<'C'
-sleep 4321 & p=$!; out=$(jail sh -c 'echo ran; ls -A /home/*; cat /proc/[0-9]*/cmdline; ls '"$HOME"); kill $p
-has "$out" ran; hasnt "$out" 4321; is "$(jail ls -A "$HOME")" "${STAGE}-$n"
-C
-claim 'a 32-bit or x32 call does not get around the filter' <<'C'
-perl_in_fs; [ "$(uname -m)" = x86_64 ] || skip "not x86_64"
-out=$(jail perl -e 'print "ran\n"; syscall(0x40000000 + 250, 0, -3, 1) < 0 and die "denied: $!\n"; print "worked\n"' 2>&1) || :
-has "$out" ran; has "$out" 'denied: Operation not permitted'
-C
-claim '--dry-run prints a command that runs as it stands, and creates nothing' <<'C'
-mkdir d; echo s >d/s; echo r >f; export AJAIL_ENV_TOKEN="it's"
-out=$(ajail --quiet --dry-run --ro --hide=d sh -c 'ls d; cat f; echo "$TOKEN"; touch lost')
-hasnt "$out" "it's"; has "$out" '"$AJAIL_ENV_TOKEN"'
-is "$(bash -c "$out")" $'r\nit\'s'; [ ! -e lost ]
-has "$(ajail --quiet --dry-run --ro=f true)" "--bind-data"
-export AJAIL_ENV_HOME=/me; is "$(bash -c "$(ajail --quiet --dry-run sh -c 'echo $HOME')")" "$(jail sh -c 'echo $HOME')"
-C
-
-# ---- Clones.
-
-origin() {
-	git init -q -b main .; git config user.name a; git config user.email a@b
-	echo 1 >f; git add f; git commit -qm one; git branch side; git tag v1; git gc -q
-	echo 2 >f; git commit -qam two; echo dirty >f; echo new >untracked; cp .git/config .git/HEAD ..
-}
-export AJAIL_ENV_GIT_AUTHOR_NAME=j AJAIL_ENV_GIT_AUTHOR_EMAIL=j@j AJAIL_ENV_GIT_COMMITTER_NAME=j AJAIL_ENV_GIT_COMMITTER_EMAIL=j@j
-claim '--clone: the jail works on a clone, and what it pushes arrives' <<'C'
-git_in_fs; origin
-is "$(jail --clone sh -c 'pwd; git remote get-url origin; cat f; ls')" "$P"$'\n/ajail/origin\n2\nf'
-jail --clone=c sh -c 'echo 3 >f; git commit -qam three; git push -q origin HEAD:agent; echo 4 >f; git commit -qam four; git push -q origin HEAD:agent; git tag t; git push -q origin t; git fetch -q'
-is "$(git log --format=%s -1 agent)" four; git rev-parse -q --verify t >/dev/null
-is "$(cat f untracked)" $'dirty\nnew'; git fsck --no-dangling; cmp .git/config ../config; cmp .git/HEAD ../HEAD
-C
-claim 'a named clone is taken up as it was left, a nameless one is new, and nobody else can read them' <<'C'
-git_in_fs; origin
-jail --clone=a touch left; is "$(jail --clone=a ls)" $'f\nleft'; is "$(jail --clone ls)" f
-is "$(ls "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)")" $'1\na'; is "$(stat -c %a "$HOME/.ajail/clone" "$HOME"/.ajail/clone/*"$(basename "$(dirname "$P")")"*/1 | sort -u)" 700
-C
-claim 'of the origin only objects and refs can be written' <<'C'
-git_in_fs; origin; (cd .git; find . -type f -not -path './objects/*' -not -path './refs/*' -exec sha256sum {} + | sort) >../before
-for f in config HEAD index packed-refs commondir hooks/post-commit new; do denied 'ead-only' --clone=a "echo x >/ajail/origin/$f"; done
-denied 'ead-only' --clone=a 'mv /ajail/origin/objects /ajail/origin/x'
-jail --clone=a sh -c 'rm -f /ajail/origin/logs/HEAD; ln -s /tmp/x /ajail/origin/logs/HEAD'
-[ ! -L .git/logs/HEAD ]; (cd .git; find . -type f -not -path './objects/*' -not -path './refs/*' -exec sha256sum {} + | sort) | cmp - ../before
-C
-claim 'a clone shares no file with its origin' <<'C'
-git_in_fs; origin; jail --clone=a true
-is "$(find "$HOME"/.ajail/clone/*"$(basename "$(dirname "$P")")"*/a -type f -links +1 | wc -l)" 0
-C
-claim 'with --ro the clone'\''s changes and what is pushed vanish' <<'C'
-git_in_fs; origin; jail --clone=a true
-jail --clone=a --ro sh -c 'touch x; git push -q origin HEAD:gone; git ls-remote -q origin gone | grep -q gone'
-! git rev-parse -q --verify gone; is "$(jail --clone=a ls)" f
-C
-claim 'the mount options apply to the clone, and one that does not fit leaves no clone' <<'C'
-git_in_fs; origin; is "$(jail --clone=a --hide=f sh -c 'cat f; echo ok')" ok
-refused untracked --clone=b --hide=untracked true; is "$(ls -A "$HOME"/.ajail/clone/*"$(basename "$(dirname "$P")")"*)" a
-C
-claim 'twenty clones started at once are twenty' <<'C'
-git_in_fs; origin; for i in $(seq 20); do jail --clone sh -c "echo $i >who" & done; wait
-is "$(cat "$HOME"/.ajail/clone/*"$(basename "$(dirname "$P")")"*/*/who | sort -n | tr '\n' ' ')" "$(seq 20 | tr '\n' ' ')"
-C
-claim '--clone says what is wrong: no repository, below the top, a worktree, no commit, no git' <<'C'
-git_in_fs; refused 'no git repository' --clone true
-mkdir e; (cd e; git init -q .; refused 'no commit' --clone true); rm -rf e
-origin; mkdir sub; (cd sub; refused "cd $P" --clone true); git worktree add -q ../wt side; (cd ../wt; refused "$P" --clone true)
-refused 'could not be made' --clone="$(printf %0300d 0)" true
-mv .git ../g; mkfifo .git; r=0; timeout 10 ajail --clone true 2>../err || r=$?; is $r 125; rm .git; ln -s ../g .git; refused symlink --clone true; rm .git; mv ../g .git
-refused 'no /' --clone=a/b true; refused 'no /' --clone=.. true
-mv "$FS/own/usr/bin/git" ../git; r=0; refused 'apk add git' --fs=own --clone true || r=1; mv ../git "$FS/own/usr/bin/git"; is $r 0
-C
-claim 'a submodule entry, and a repository with reftable, can be cloned' <<'C'
-git_in_fs; origin; git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),module"; git commit -qm module
-is "$(jail --clone ls)" $'f\nmodule'
-mkdir r; cd r; jail git init -q --ref-format=reftable || skip "this git makes no reftable"
-jail git commit -qm x --allow-empty
-jail --clone sh -c 'git commit -qm y --allow-empty; git push -q origin HEAD:agent'; is "$(jail git log --format=%s -1 agent)" y
-C
-claim 'a dry run of --clone makes no clone and names the one it would make' <<'C'
-git_in_fs; origin; has "$(ajail --quiet --clone=z --dry-run true)" "+proj/z"; [ ! -e "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)" ]
-C
