@@ -148,6 +148,7 @@
                 pkgs.openssl
                 pkgs.perl
                 pkgs.rustc
+                pkgs.socat
               ];
             };
             testScript = ''

@@ -479,7 +479,9 @@ fn jail(options: &Options, host: &Host, places: &Places) -> Result<Jail, String>
         mount(&mut jail, host, dst, place)?;
         if dst == Path::new("/") {
             // Fresh ones, over the root fs and below all that may be mounted in them.
-            jail.add("--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run");
+            jail.add(
+                "--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run --dir /run/lock",
+            );
             // Every capability, as in a user namespace of its own, opens more of the kernel. And
             // process 1 is bwrap: not to be written to, nor its program, a file of the host's.
             jail.add(if options.userns { "" } else { "--disable-userns --tmpfs /proc/1" });

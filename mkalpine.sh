@@ -1,14 +1,14 @@
 #!/bin/sh
 # usage: mkalpine.sh [-r RELEASE] [--sha256 HEX] [-m MIRROR] [-p PKG,PKG...] [-u USER] [-h] DIR
 #
-# Makes an Alpine root fs in DIR for ajail, from the official minirootfs, as an ordinary user too.
+# Makes an Alpine root fs in DIR for ajail, from the official minirootfs. Root is not needed.
 #
 #   -r RELEASE   the release of Alpine (3.24.2)
 #   --sha256 HEX the sum of its minirootfs, which another release than that needs
 #   -m MIRROR    where it and packages come from (https://dl-cdn.alpinelinux.org/alpine)
 #   -p PKG,PKG   packages to add, separated by commas or spaces
 #   -u USER      whom the root fs is to belong to (who called sudo, or who you are)
-#   -h           print this
+#   -h, --help   print this
 
 set -eu
 
@@ -21,25 +21,23 @@ x86_64=c5ca053cfe1d85c5b96dff8b9bc57045f7f184a30ffb6b65776409ca90388677
 aarch64=9bf70a7f18ea44094cbb5f70c58f9af129c8214745743db0e68e5502cc2ce773
 
 release=$pinned sum='' mirror=https://dl-cdn.alpinelinux.org/alpine packages='' user=${SUDO_USER:-$(id -un)} dir=''
-set -- "$@" --
-while [ "$1" != -- ]; do
+while [ $# -gt 0 ]; do
 	case $1 in
-		-h) usage; exit 0 ;;
-		-[rmpu] | --sha256) [ "$2" != -- ] || die "$1 needs a value, see $0 -h" ;;
+		-h | --help) usage; exit 0 ;;
+		-[rmpu] | --sha256) [ $# -gt 1 ] || die "$1 needs a value, see $0 -h" ;;
 		-*) die "$1: no such option, see $0 -h" ;;
-		*) [ -z "$dir" ] || die "$1: one DIR only, and it is $dir"; dir=$1; set -- "$@" "$1"; shift; continue ;;
+		*) [ -z "$dir" ] || die "$1: one DIR only, and it is $dir" ;;
 	esac
 	case $1 in
-		-r) release=$2 ;;
-		--sha256) sum=$2 ;;
-		-m) mirror=$2 ;;
-		-p) packages=$(printf %s "$2" | tr -s ', ' ' ') ;;
-		-u) user=$2 ;;
+		-r) release=$2; shift ;;
+		--sha256) sum=$2; shift ;;
+		-m) mirror=$2; shift ;;
+		-p) packages=$(printf %s "$2" | tr -s ', ' ' '); shift ;;
+		-u) user=$2; shift ;;
+		*) dir=$1 ;;
 	esac
-	set -- "$@" "$1" "$2"
-	shift 2
+	shift
 done
-shift
 
 # Check before touching anything.
 [ -n "$dir" ] || die "no DIR given, see $0 -h"
@@ -66,6 +64,7 @@ made='' parent=$(dirname "$dir") new=$dir.new.$$
 while [ ! -d "$parent" ]; do made=$parent parent=$(dirname "$parent"); done
 clean() {
 	status=$?
+	trap '' INT TERM HUP
 	rm -rf "$new" "$new.log" "$new.tar"
 	if [ $status != 0 ] && [ -n "$made" ]; then rm -rf "$made"; fi
 	exit $status
@@ -99,7 +98,8 @@ if [ -n "$packages" ]; then
 	fi
 fi
 
-# One user owns it all, and is the only one that the jail has.
+# One user owns it all, and is the only one that the jail has; its host name is localhost.
+printf '%s\n' '# of a root fs for ajail' '127.0.0.1 localhost' '::1 localhost' >"$new/etc/hosts"
 [ "$(id -u)" != 0 ] || chown -R -h "$owner" "$new"
 chmod -R u+rwX,a-s "$new"
 mv "$new" "$dir"

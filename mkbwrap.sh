@@ -4,10 +4,11 @@
 # Builds the bubblewrap that ajail needs and puts it at PREFIX/bin/bwrap (/usr/local), unless there
 # is a new enough one. As root on a Debian-like system it installs what the build needs.
 #
-#   -h           print this
+#   -h, --help   print this
 
 set -eu
 
+# 0.12.0 is what closes CVE-2026-87766; 0.13.0 mends nothing that ajail depends on, and fewer have tried it.
 version=0.12.0
 sum=9760d007363e3abba7c747489910f9f82d9fca53ba3bd3282e396fa3c97a3314
 
@@ -15,22 +16,27 @@ say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
 usage() { sed -n '2,/^$/s/^#\( \|$\)//p' "$0"; }
 
-# Options.
-case ${1-} in
-	-h) usage; exit 0 ;;
-	-*) die "$1: no such option, see $0 -h" ;;
-esac
-[ $# -le 1 ] || die "$2: one PREFIX only, and it is $1"
-prefix=${1:-/usr/local}
+prefix=''
+while [ $# -gt 0 ]; do
+	case $1 in
+		-h | --help) usage; exit 0 ;;
+		-*) die "$1: no such option, see $0 -h" ;;
+		*) [ -z "$prefix" ] || die "$1: one PREFIX only, and it is $prefix"; prefix=$1 ;;
+	esac
+	shift
+done
+prefix=${prefix:-/usr/local}
 
-# AppArmor may let only programs with a profile make user namespaces.
+# AppArmor may let only programs with a profile make user namespaces: bwrap and ajail both do.
 apparmor() {
 	[ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null)" = 1 ] || return 0
-	say "AppArmor restricts user namespaces here. To let $1 make them, run as root:"
+	ajail=$(command -v ajail) || ajail=/usr/local/bin/ajail
+	say "AppArmor restricts user namespaces here. To let $1 and $ajail make them, run as root:"
 	cat >&2 <<-EOF
 		  printf '%s\n' 'abi <abi/4.0>,' 'include <tunables/global>' \\
-		    'profile ajail-bwrap $1 flags=(unconfined) { userns, }' >/etc/apparmor.d/ajail-bwrap
-		  apparmor_parser -r /etc/apparmor.d/ajail-bwrap
+		    'profile ajail-bwrap $1 flags=(unconfined) { userns, }' \\
+		    'profile ajail $ajail flags=(unconfined) { userns, }' >/etc/apparmor.d/ajail
+		  apparmor_parser -r /etc/apparmor.d/ajail
 	EOF
 }
 
@@ -71,6 +77,7 @@ fi
 new=$(mktemp -d)
 clean() {
 	status=$?
+	trap '' INT TERM HUP
 	rm -rf "$new" "$prefix/bin/.bwrap.$$"
 	exit $status
 }

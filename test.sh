@@ -20,6 +20,8 @@
 # shellcheck disable=SC2012,SC2016,SC2018,SC2019,SC2030,SC2031,SC2317,SC2329
 
 set -u
+usage() { sed -n '2,/^$/s/^#\( \|$\)//p' "$0"; }
+case ${1-} in -h | --help) usage; exit 0 ;; esac
 cd "$(dirname "$0")" || exit 1
 unset "${!AJAIL_ENV_@}" AJAIL_ARGS
 
@@ -27,7 +29,7 @@ unset "${!AJAIL_ENV_@}" AJAIL_ARGS
 
 tools() {
 	# Not for a jail, but for the tests: a compiler for the attacks, a mirror, signatures, a terminal.
-	for tool in git perl script cc busybox openssl curl; do
+	for tool in git perl script cc busybox openssl curl socat; do
 		command -v $tool >/dev/null || return 1
 	done
 }
@@ -37,7 +39,7 @@ set_up() {
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! tools; then
 		apt-get update -q >/dev/null
 		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-			git perl bsdutils gcc libc6-dev busybox-static openssl curl >/dev/null
+			git perl bsdutils gcc libc6-dev busybox-static openssl curl socat >/dev/null
 	fi
 	cargo build --release --quiet
 	if ! command -v bwrap >/dev/null || ! ./mkbwrap.sh "$PWD/target/bwrap" 2>/dev/null >&2; then
@@ -93,7 +95,6 @@ clean() {
 count() { grep -c "^$1" "$T/results"; }
 
 if [ -z "${STAGE-}" ]; then
-	if [ "${1-}" = -h ] || [ "${1-}" = --help ]; then sed -n '2,/^$/s/^#\( \|$\)//p' "$0"; exit; fi
 	export STAGE WORD=${1-} T ROOT_FS AJAIL USER_ID
 	server=''
 	T=$(mktemp -d /var/tmp/ajail-test.XXXXXX)
@@ -278,7 +279,7 @@ changes_to_the_root_fs() {
 
 claim '/tmp, /run, /dev and /proc are fresh' tmp_run_dev_and_proc
 tmp_run_dev_and_proc() {
-	is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" $'/run:\n\n/tmp:\n1777'
+	is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" $'/run:\nlock\n\n/tmp:\n1777'
 	[ "$(jail sh -c 'ls -d /proc/[0-9]* | wc -l')" -le 4 ]
 	has "$(jail ls /dev)" null
 }
@@ -553,7 +554,7 @@ the_options() {
 		echo "$option" >>../options
 	done <../shown
 	# Those of other programs are with their names.
-	grep -oE 'ajail( --[a-z-]+[^ `]*)+' "$T/README.md" | grep -oE -- '--[a-z-]+' | sort -u >../named
+	grep -oE 'ajail( --[a-z-]+[^ `]*)+' "$T/README.md" | grep -oE -- ' --[a-z-]+' | tr -d ' ' | sort -u >../named
 	[ "$(wc -l <../named)" -gt 9 ]
 	not grep -vxFf ../options ../named
 }
@@ -1049,7 +1050,7 @@ ctrl_z() {
 claim 'the status arrives where the caller ignores SIGCHLD, and by a signal if that was INT' statuses
 statuses() {
 	ends 3 perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' ajail --quiet sh -c 'exit 3'
-	is "$(perl -e 'system @ARGV; print $? & 127' ajail --quiet sh -c 'kill -INT $$')" 2
+	is "$(perl -e '$SIG{INT} = "DEFAULT"; system @ARGV; print $? & 127' ajail --quiet sh -c 'kill -INT $$')" 2
 	is "$(perl -e 'system @ARGV; print $? >> 8' ajail --quiet sh -c 'kill -TERM $$')" 143
 }
 
@@ -1646,6 +1647,36 @@ as_root_mkalpine_sh_u() {
 	alpine -u "$(id -un "${USER_ID%:*}")" x/y -p ajail-hello
 	is "$(cat x/y/etc/ajail-hello)" hello
 	is "$(find x ! -uid "${USER_ID%:*}" | wc -l)" 0
+}
+
+claim 'every script prints its usage for -h and --help' script_help
+script_help() {
+	for script in mkalpine mkdeb mkbwrap test; do
+		has "$("$T/$script.sh" --help)" "usage: $script.sh"
+		is "$("$T/$script.sh" -h)" "$("$T/$script.sh" --help)"
+	done
+}
+
+claim 'an ordinary user makes a Debian root fs in a jail, and apt works in it' mkdeb_in_a_jail
+mkdeb_in_a_jail() {
+	apt_in_fs
+	mkdir ../w
+	PATH=$T/bin:$PATH "$T/mkdeb.sh" -j "$FS/default" -p jq "$P/x/y"
+	is "$(find x ! -uid "$(id -u)" | wc -l)" 0
+	is "$(find x \( -perm /6000 -o -type b -o -type c \) | wc -l)" 0
+	cd ../w
+	is "$(jail --fs="$P/x/y" sh -c 'apt-get check -qq && jq -n 1+1')" 2
+}
+
+claim 'what fails in that jail, or is interrupted, leaves nothing behind' mkdeb_fails_in_a_jail
+mkdeb_fails_in_a_jail() {
+	apt_in_fs
+	fails 'No such script: /usr/share/debootstrap/scripts/nosuch' "$T/mkdeb.sh" -j "$FS/default" -s nosuch "$P/x/y"
+	terminal
+	(sleep 4; printf '\003'; sleep 2) | timeout 60 script -qec "'$T/mkdeb.sh' -j '$FS/default' '$P/x/y'; echo status \$?" ../out
+	has "$(cat ../out)" 'status 130'
+	is "$(ls -A)" ''
+	is "$(find "$HOME/.ajail" -maxdepth 1 -name '*.new.*')" ''
 }
 
 # ---- The bench: all commands of a comparison in turn, and their medians.
