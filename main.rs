@@ -685,7 +685,7 @@ fn call(numbers: [i64; 2], args: &[i64]) -> io::Result<i64> {
     all[..args.len()].copy_from_slice(args);
     let [a, b, c, d, e] = all;
     // SAFETY: numbers, and pointers to what outlives the call and is as large as it wants.
-    match unsafe { syscall(numbers[usize::from(AARCH64)], a, b, c, d, e) } {
+    match unsafe { syscall(numbers[AARCH64], a, b, c, d, e) } {
         -1 => Err(io::Error::last_os_error()),
         result => Ok(result),
     }

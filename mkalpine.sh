@@ -54,7 +54,7 @@ esac
 if ! command -v curl >/dev/null && ! command -v wget >/dev/null; then
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die "there is neither curl nor wget: install one"; fi
 	say "installing curl"
-	log=$(apt-get update 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends curl ca-certificates 2>&1) ||
+	log=$({ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends curl ca-certificates; } 2>&1) ||
 		die "could not install curl: $log"
 fi
 

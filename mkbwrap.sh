@@ -69,7 +69,7 @@ if [ -n "$packages" ]; then
 	fi
 	say "installing $packages"
 	# shellcheck disable=SC2086  # a list of words
-	log=$(apt-get update 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages 2>&1) ||
+	log=$({ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages; } 2>&1) ||
 		die "could not install $packages: $log"
 fi
 

@@ -48,7 +48,7 @@ if [ "$(id -u)" != 0 ]; then
 elif ! command -v debootstrap >/dev/null; then
 	command -v apt-get >/dev/null || die "there is no debootstrap: install it"
 	say "installing debootstrap"
-	log=$(apt-get update 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap 2>&1) ||
+	log=$({ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap; } 2>&1) ||
 		die "could not install debootstrap: $log"
 fi
 

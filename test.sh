@@ -588,7 +588,9 @@ claim 'a path that does not exist is refused, with the way out, and nothing is m
 a_path_that_does_not() {
 	local option
 	for option in --hide=typo --ro=typo --rw=typo --rol=typo --mount=typo,/x; do refused typo $option true; done
-	for option in --fs-edit=opt/x --home-edit=.claude; do refused "ajail --fs=$ROOT_FS --fs-edit mkdir -p" $option true; done
+	for option in --fs-edit=opt/x --home-edit=.claude; do
+		refused "ajail --fs=$ROOT_FS --fs-edit mkdir -p" $option true
+	done
 	[ -z "$(ls -A)" ]
 	[ ! -e "$FS/default/opt/x" ]
 	own_fs
@@ -650,7 +652,7 @@ no_path_leads_through_a() {
 	mkdir ../out
 	echo s >../out/s
 	jail ln -s "$(realpath ../out)" a
-	for o in --rw=a --ro=a --rol=a --hide=a --rw=a/s --mount=a,/m,rw --rw="$P/a"; do refused symlink $o true; done
+	for o in --rw=a --ro=a --rol=a --hide=a --rw=a/s --mount=a,/m,rw --rw="$P/a"; do refused symlink "$o" true; done
 	refused "$(realpath ../out)" --rw=a true
 	mkdir locked ../data
 	jail ln -s locked to
@@ -660,8 +662,8 @@ no_path_leads_through_a() {
 	is "$(plain --bind "$P/a" "$P/b" cat b/s)" s
 }
 
-claim 'what is locked or hidden below a writable directory is not undone by renaming that directory' what_is_locked_or_hidden
-what_is_locked_or_hidden() {
+claim 'what is locked or hidden below a writable directory is not undone by renaming that' on_the_way
+on_the_way() {
 	mkdir -p a/b/.git c
 	echo s >c/.env
 	denied 'busy' --rol=a/b/.git 'mv a x'
@@ -776,15 +778,16 @@ no_key_of_the_callers() {
 	perl_in_fs
 	# add_key(user, ajail, hello) to @u, then, as in the jail: link @u's number to a keyring, search, read.
 	add=$(nr add_key)
-	perl -e '$d="user";$n="ajail";$p="hello"; exit(syscall($ARGV[0],$d,$n,$p,5,-4) < 0)' $add || lacks "keys in its kernel"
+	perl -e '$d="user";$n="ajail";$p="hello"; exit(syscall($ARGV[0],$d,$n,$p,5,-4) < 0)' "$add" ||
+		lacks "keys in its kernel"
 	cat >get.pl <<'X'
 $| = 1; print "ran\n"; my ($add, $ring) = @ARGV; my $ctl = $add + 2; my ($d, $n, $b) = ("user", "ajail", " " x 9);
 syscall($ctl, 8, hex $ring, -3); my $key = syscall($ctl, 10, hex $ring, $d, $n, 0);
 $key < 0 and die "denied: $!\n"; syscall($ctl, 11, $key, $b, 9) < 0 and die "denied: $!\n"; print "got $b\n";
 X
 	ring=$(awk '/_uid\.'"$(id -u)"':/ { print $1 }' /proc/keys)
-	has "$(plain perl get.pl $add $ring 2>&1)" 'got hello'
-	out=$(jail perl get.pl $add $ring 2>&1) || :
+	has "$(plain perl get.pl "$add" "$ring" 2>&1)" 'got hello'
+	out=$(jail perl get.pl "$add" "$ring" 2>&1) || :
 	has "$out" ran
 	has "$out" 'denied: Operation not permitted'
 }
@@ -805,9 +808,13 @@ the_hosts_abstract_sockets_are() {
 	perl_in_fs
 	kernel 612 6.12
 	name=ajail-test-$$
-	perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); bind(S,pack_sockaddr_un("\0$ARGV[0]")) or die; listen(S,5); sleep 10' $name & server=$!
+	perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); bind(S,pack_sockaddr_un("\0$ARGV[0]")) or die;
+		listen(S,5); sleep 10' $name & server=$!
 	sleep 0.5
-	printf '%s\n' 'use Socket; print "ran\n"; socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,pack_sockaddr_un("\0$ARGV[0]")) or die "denied: $!\n"; print "connected\n"' >c.pl
+	cat >c.pl <<-'X'
+		use Socket; print "ran\n"; socket(S,AF_UNIX,SOCK_STREAM,0);
+		connect(S,pack_sockaddr_un("\0$ARGV[0]")) or die "denied: $!\n"; print "connected\n";
+	X
 	has "$(plain perl c.pl $name 2>&1)" connected
 	out=$(jail perl c.pl $name 2>&1) || :
 	kill $server
@@ -890,7 +897,9 @@ claim 'nothing can be typed into the caller'\''s terminal, and job control works
 nothing_can_be_typed_into() {
 	perl_in_fs
 	terminal
-	printf '%s\n' 'print "ran\n"; for my $c (split //, "x") { ioctl(STDIN, 0x5412, $c) or die "denied: $!\n" } print "typed\n"' >t.pl
+	cat >t.pl <<-'X'
+		print "ran\n"; my $c = "x"; ioctl(STDIN, 0x5412, $c) or die "denied: $!\n"; print "typed\n";
+	X
 	out=$(script -qec 'ajail --quiet perl t.pl' /dev/null </dev/null) || :
 	has "$out" ran
 	has "$out" denied
@@ -899,7 +908,7 @@ nothing_can_be_typed_into() {
 		has "$(FS=$FS script -qec "$(declare -f plain); plain perl $P/t.pl" /dev/null </dev/null)" typed
 	fi
 	out=$(script -qec 'ajail --quiet sh -ic "sleep 0 & fg; echo done"' /dev/null </dev/null) || :
-	has "$out" done
+	has "$out" 'done'
 	hasnt "$out" 'job control'
 }
 
@@ -920,7 +929,8 @@ process_1() {
 	n=$(nr ptrace process_vm_readv process_vm_writev pidfd_getfd)
 	# shellcheck disable=SC2086  # numbers
 	was=$(plain perl t.pl $n) now=$(jail perl t.pl $n)
-	is "$was" $'ran\nptrace: worked\nread: Bad address\nwrite: Bad address\ngetfd: worked\nmem: worked\nexe: worked\nenviron: worked'
+	is "$was" "$(printf '%s\n' ran 'ptrace: worked' 'read: Bad address' 'write: Bad address' 'getfd: worked' \
+		'mem: worked' 'exe: worked' 'environ: worked')"
 	is "$now" "ran
 $(for it in ptrace read write getfd; do echo "$it: Operation not permitted"; done)
 $(for it in mem exe environ; do echo "$it: No such file or directory"; done)"
@@ -1034,7 +1044,8 @@ ctrl_c_early() {
 	terminal
 	local long=9$RANDOM$RANDOM
 	for i in 0 1 2 3 4 5 6 8 10 12 15 20; do
-		(sleep "0.0$(printf %02d $i)"; printf '\003'; sleep 0.3) | timeout 5 script -qec "ajail --quiet sleep $long" /dev/null || :
+		(sleep "0.0$(printf %02d $i)"; printf '\003'; sleep 0.3) |
+			timeout 5 script -qec "ajail --quiet sleep $long" /dev/null || :
 	done >/dev/null
 	sleep 0.5
 	is "$(left $long)" 0
@@ -1113,7 +1124,8 @@ claim 'a 32-bit or x32 call does not get around the filter' a_32_bit_or_x32
 a_32_bit_or_x32() {
 	perl_in_fs
 	[ "$(uname -m)" = x86_64 ] || lacks "another ABI"
-	out=$(jail perl -e 'print "ran\n"; syscall(0x40000000 + 250, 0, -3, 1) < 0 and die "denied: $!\n"; print "worked\n"' 2>&1) || :
+	out=$(jail perl -e 'print "ran\n"; syscall(0x40000000 + 250, 0, -3, 1) < 0 and die "denied: $!\n";
+		print "worked\n"' 2>&1) || :
 	has "$out" ran
 	has "$out" 'denied: Operation not permitted'
 }
@@ -1226,7 +1238,8 @@ foreign_package() {
 	chmod 755 pkg/DEBIAN/postinst
 	jail sh -c 'chmod g-s pkg/DEBIAN && dpkg-deb -b pkg x.deb >/dev/null && mkdir t && dpkg-deb -R x.deb t'
 	# dpkg-deb takes the owners of the files, which are nobody else's here: name others in the archive.
-	(cd pkg && tar --owner=6 --group=12 -czf ../data.tar.gz ./var && cd DEBIAN && tar --owner=0 --group=0 -czf ../../control.tar.gz .)
+	tar -C pkg --owner=6 --group=12 -czf data.tar.gz ./var
+	tar -C pkg/DEBIAN --owner=0 --group=0 -czf control.tar.gz .
 	echo 2.0 >debian-binary
 	jail perl -e 'print "!<arch>\n"; for (@ARGV) { open my $f, "<", $_; local $/; my $d = <$f>;
 		printf "%-16s%-12s%-6s%-6s%-8s%-10s`\n", $_, 0, 0, 0, 100644, length $d; print $d; print "\n" if length($d) % 2 }' \
@@ -1269,7 +1282,7 @@ utf8() {
 claim 'with pasta around it, a jail has the internet but not the host'\''s localhost' with_pasta
 with_pasta() {
 	command -v pasta >/dev/null || lacks pasta
-	[ -r /dev/net/tun ] && [ -w /dev/net/tun ] || lacks "a /dev/net/tun of this user's"
+	{ [ -r /dev/net/tun ] && [ -w /dev/net/tun ]; } || lacks "a /dev/net/tun of this user's"
 	perl_in_fs
 	local port server pasta
 	pasta="pasta --quiet --config-net --no-map-gw -t none -u none -T none -U none --"
@@ -1280,7 +1293,8 @@ with_pasta() {
 	finally "kill $server"
 	sleep 0.5
 	cat >get.pl <<-'X'
-		use IO::Socket::INET; print "ran\n"; my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]"); print $s ? <$s> : "$!\n";
+		use IO::Socket::INET; print "ran\n";
+		my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]"); print $s ? <$s> : "$!\n";
 	X
 	is "$(jail perl get.pl "$port")" $'ran\nhost'
 	is "$($pasta ajail --quiet perl get.pl "$port")" $'ran\nConnection refused'
@@ -1349,7 +1363,8 @@ claim 'a clone starts on the origin'\''s branch of its name, if there is one' cl
 clone_branch() {
 	git_in_fs
 	origin
-	is "$(jail --clone=side sh -c 'git branch --show-current; cat f; echo 5 >f; git commit -qam five; git push -q')" $'side\n1'
+	is "$(jail --clone=side sh -c 'git branch --show-current; cat f')" $'side\n1'
+	jail --clone=side sh -c 'echo 5 >f; git commit -qam five; git push -q'
 	is "$(git log --format=%s -1 side)" five
 	has "$(ajail --clone=new true 2>&1)" 'uncommitted'
 }
@@ -1407,7 +1422,9 @@ clone_mounts() {
 	is "$(jail --clone=a --hide=f sh -c 'cat f; echo ok')" ok
 	refused untracked --clone=b --hide=untracked true
 	is "$(clones)" a
-	is "$(AJAIL_ARGS='--hide=untracked;--rol=.git' jail --clone=c sh -c 'cat f; touch .git/x 2>/dev/null || echo locked')" $'2\nlocked'
+	export AJAIL_ARGS='--hide=untracked;--rol=.git'
+	is "$(jail --clone=c sh -c 'cat f; touch .git/x 2>/dev/null || echo locked')" $'2\nlocked'
+	unset AJAIL_ARGS
 	is "$(jail --clone=a --rw=.. sh -c 'ls ..; cat f')" $'HEAD\nconfig\nproj\n2'
 }
 
@@ -1452,7 +1469,8 @@ clone_cures() {
 	git clone -q --filter=blob:none "file://$P" ../partial
 	git clone -q --shared . ../shared
 	(cd ../partial && refused 'git fetch --refetch' --clone=a true)
-	(cd ../partial && git fetch -q --refetch --no-filter && git config --unset remote.origin.promisor && jail --clone=a git fsck)
+	(cd ../partial && git fetch -q --refetch --no-filter && git config --unset remote.origin.promisor)
+	(cd ../partial && jail --clone=a git fsck)
 	(cd ../shared && refused 'git repack -a -d' --clone=a true)
 	(cd ../shared && git repack -q -a -d && rm .git/objects/info/alternates && jail --clone=a cat f)
 }
@@ -1673,7 +1691,8 @@ mkdeb_fails_in_a_jail() {
 	apt_in_fs
 	fails 'No such script: /usr/share/debootstrap/scripts/nosuch' "$T/mkdeb.sh" -j "$FS/default" -s nosuch "$P/x/y"
 	terminal
-	(sleep 4; printf '\003'; sleep 2) | timeout 60 script -qec "'$T/mkdeb.sh' -j '$FS/default' '$P/x/y'; echo status \$?" ../out
+	(sleep 4; printf '\003'; sleep 2) |
+		timeout 60 script -qec "'$T/mkdeb.sh' -j '$FS/default' '$P/x/y'; echo status \$?" ../out
 	has "$(cat ../out)" 'status 130'
 	is "$(ls -A)" ''
 	is "$(find "$HOME/.ajail" -maxdepth 1 -name '*.new.*')" ''
