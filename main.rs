@@ -28,7 +28,7 @@ use std::io::{self, ErrorKind::*, Read, Seek, Write};
 use std::os::unix::{fs::DirBuilderExt, net::UnixStream, prelude::*};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command};
-use std::{collections::BTreeMap, env, fmt::Display, time::UNIX_EPOCH};
+use std::{collections::BTreeMap, env, fmt::Display, ptr, time::UNIX_EPOCH};
 
 const USAGE: &str = "\
 usage: ajail [OPTION]... [--] [COMMAND [ARG]...]
@@ -84,13 +84,19 @@ fn run() -> Result<i32, String> {
     }
     let host = look(&options)?;
     let mut places = places(&options, &host);
-    let new_clone = clone(&options, &host, &mut places)?;
+    let (clone, new) = match &options.clone {
+        Some(name) => clone(&options, &host, name)?,
+        None => (options.cwd.clone(), false),
+    };
+    if options.clone.is_some() {
+        show_clone(&options, &clone, &mut places);
+    }
     let jail = jail(&options, &host, &places);
-    if let (Err(_), Some(clone)) = (&jail, &new_clone) {
-        let _ = fs::remove_dir_all(clone); // what was asked for does not fit it
+    if new && jail.is_err() {
+        let _ = fs::remove_dir_all(&clone); // what was asked for does not fit it
     }
     let mut jail = jail?;
-    if new_clone.is_some() {
+    if new {
         jail.say("new clone", "without uncommitted and untracked files, and remotes");
     }
     cut_ties(&mut jail)?;
@@ -184,7 +190,7 @@ fn parse() -> Result<Options, String> {
     Ok(options)
 }
 
-fn parse_option(options: &mut Options, word: &OsStr, default: bool) -> Result<(), String> {
+fn parse_option(options: &mut Options, word: &OsStr, from_env: bool) -> Result<(), String> {
     let mut halves = word.as_bytes().splitn(2, |b| *b == b'=').map(OsStr::from_bytes);
     let name = halves.next().and_then(OsStr::to_str).unwrap_or_default();
     let value = halves.next();
@@ -194,15 +200,9 @@ fn parse_option(options: &mut Options, word: &OsStr, default: bool) -> Result<()
         ("--fs", Some(_)) => options.fs = text.into(),
         ("--fs-edit", _) => options.edits.push(clean("/", text)),
         ("--home-edit", _) => options.edits.push(clean("/root", text)),
-        ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev", Some(_)) => {
+        ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev" | "--mount", Some(_)) => {
             let path = value.unwrap_or(".".as_ref());
-            place_of(options, &name[2..], path, path, default).at(word)?;
-        }
-        ("--mount", Some(_)) => {
-            let mut parts = text.as_bytes().splitn(3, |b| *b == b',').map(OsStr::from_bytes);
-            let [src, dst] = [parts.next(), parts.next()].map(Option::unwrap_or_default);
-            let kind = parts.next().unwrap_or("ro".as_ref()).to_str().unwrap_or_default();
-            place_of(options, kind, src, dst, default).at(word)?;
+            parse_place(options, name, path, from_env).at(word)?;
         }
         ("--clone", _) => options.clone = Some(text.into()),
         ("--net" | "--no-net", None) => options.net = name == "--net",
@@ -219,17 +219,22 @@ fn parse_option(options: &mut Options, word: &OsStr, default: bool) -> Result<()
     Ok(())
 }
 
-fn place_of(
+fn parse_place(
     o: &mut Options,
-    kind: &str,
-    src: &OsStr,
-    dst: &OsStr,
-    default: bool,
+    name: &str,
+    path: &OsStr,
+    from_env: bool,
 ) -> Result<(), &'static str> {
-    let kind = KINDS.iter().find(|known| kind == known.name && !src.is_empty() && !dst.is_empty());
+    let parts: Vec<_> = path.as_bytes().splitn(3, |b| *b == b',').map(OsStr::from_bytes).collect();
+    let (kind, src, dst) = match (name, &parts[..]) {
+        ("--mount", [src, dst]) => ("ro", *src, *dst),
+        ("--mount", [src, dst, kind]) => (kind.to_str().unwrap_or_default(), *src, *dst),
+        _ => (&name[2..], path, path), // there is no kind of that name where --mount has one part
+    };
+    let kind = KINDS.iter().find(|it| it.name == kind && !src.is_empty() && !dst.is_empty());
     let kind = kind.ok_or("write it as --mount=SRC,DST or --mount=SRC,DST,KIND")?;
     let [src, dst] = [src, dst].map(|path| clean(&o.cwd, path));
-    let optional = default && src.starts_with(&o.cwd);
+    let optional = from_env && src.starts_with(&o.cwd);
     o.places.insert(dst, Place { kind, src, optional });
     Ok(())
 }
@@ -307,27 +312,26 @@ struct Place {
 
 struct Kind {
     name: &'static str,
-    flags: [&'static str; 3], // of a directory, a file, or something else
-    kept: bool,               // what the jail writes there stays,
-    apart: bool,              // so that the floor must not be in there
+    flags: [&'static str; 3], // for bwrap, of a directory, a file, or something else
+    kept: bool,               // what the jail writes there stays
     status: &'static str,
 }
 
-#[rustfmt::skip]
-static KINDS: [Kind; 5] = [
-    kind("rw", ["--bind-fd OPENED"; 3], true, true, "writable, changes are kept"),
-    kind("ro", ["--overlay-src SRC --tmp-overlay", "--perms MODE --bind-data CONTENT", ""], false, false, "changes vanish"),
-    kind("rol", ["--ro-bind-fd OPENED"; 3], false, false, "read-only"),
-    kind("hide", ["--tmpfs", EMPTY, EMPTY], false, false, "empty, changes vanish"),
-    kind("dev", ["--dev-bind SRC", "", "--dev-bind SRC"], true, true, "device, changes are kept"),
-];
-static EDIT: Kind = kind("edit", ["--bind-fd OPENED"; 3], true, false, "root fs, changes are kept");
+const BIND: [&str; 3] = ["--bind-fd OPENED"; 3];
+const LOCK: [&str; 3] = ["--ro-bind-fd OPENED"; 3];
+const COPY: [&str; 3] = ["--overlay-src SRC --tmp-overlay", "--perms MODE --bind-data CONTENT", ""];
+const HIDE: [&str; 3] = ["--tmpfs", EMPTY, EMPTY];
+const DEV: [&str; 3] = ["--dev-bind SRC", "", "--dev-bind SRC"];
 const EMPTY: &str = "--perms MODE --bind-data NOTHING";
-
-#[rustfmt::skip]
-const fn kind(name: &'static str, flags: [&'static str; 3], kept: bool, apart: bool, status: &'static str) -> Kind {
-    Kind { name, flags, kept, apart, status }
-}
+static KINDS: [Kind; 5] = [
+    Kind { name: "rw", flags: BIND, kept: true, status: "writable, changes are kept" },
+    Kind { name: "ro", flags: COPY, kept: false, status: "changes vanish" },
+    Kind { name: "rol", flags: LOCK, kept: false, status: "read-only" },
+    Kind { name: "hide", flags: HIDE, kept: false, status: "empty, changes vanish" },
+    Kind { name: "dev", flags: DEV, kept: true, status: "device, changes are kept" },
+];
+static EDIT: Kind =
+    Kind { name: "edit", flags: BIND, kept: true, status: "root fs, changes are kept" };
 
 fn places(options: &Options, host: &Host) -> Places {
     let [rw, ro, rol, ..] = &KINDS;
@@ -348,10 +352,30 @@ fn places(options: &Options, host: &Host) -> Places {
     places
 }
 
+/// In what is kept the jail could rename a directory on the way to another place, and put its own
+/// there: /p/a, where /p is rw and /p/a/.git locked. A mount it cannot: so /p/a becomes one, as /p.
+/// (Not below the root fs, where nothing is yours.)
+fn with_ways(places: &Places) -> Places {
+    let mut all = places.clone();
+    for dst in places.keys() {
+        let above = || dst.ancestors().skip(1);
+        let Some((top, holder)) = above().find_map(|dir| places.get_key_value(dir)) else {
+            continue;
+        };
+        for way in above().take_while(|dir| *dir != top) {
+            let src = clean(&holder.src, way.strip_prefix(top).unwrap_or(way));
+            if holder.kind.kept && top != Path::new("/") && src.symlink_metadata().is_ok() {
+                all.insert(way.into(), Place { src, ..holder.clone() });
+            }
+        }
+    }
+    all
+}
+
 // ---- 4. A clone is made by ajail itself, in a jail of its own: git on the host would trust what a
 // jail wrote there. It is whole: with hard links the jail could write to the origin's files.
 
-const MAKE_CLONE: &str = r#"refuse() { echo "ajail: $what: $1" >&2; exit 125; }
+const MAKE_CLONE: &str = r#"refuse() { printf 'ajail: %s: %s\n' "$what" "$1" >&2; exit 125; }
 what=$1 git=$2 name=$3
 command -v git >/dev/null ||
     refuse 'no git in the root fs: ajail --fs-edit apk add git, or apt-get install -y git'
@@ -368,28 +392,29 @@ said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks "$git" "$new" 2>&1
     git remote set-url origin /ajail/origin && git config push.autoSetupRemote true &&
     { git switch -q "$name" 2>/dev/null || git switch -q -c "$name" 2>&1; }) ||
     refuse "git: $(echo "$said" | tail -n 1 | tr -cd '[:print:]')"
-[ ! -e "$name" ] && mv "$new" "$name" 2>/dev/null || refuse "$name is too long, or there is one now""#;
+[ ! -e "$name" ] && mv "$new" "$name" 2>/dev/null || refuse "$name is too long, or taken now""#;
 
-/// Puts the clone in the place of the repository. Tells where it is, if it is new.
-fn clone(options: &Options, host: &Host, places: &mut Places) -> Result<Option<PathBuf>, String> {
-    let Some(name) = &options.clone else { return Ok(None) };
+/// Where the clone is and whether it is new, made now.
+fn clone(options: &Options, host: &Host, name: &OsStr) -> Result<(PathBuf, bool), String> {
     let odd = name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'/');
     require(!odd, name, "the name of a clone has no / and does not begin with a dot")?;
     // One directory a repository: its path with + for /, escaped so that no two are alike.
     let path = options.cwd.as_os_str().as_bytes()[1..].escape_ascii().to_string();
     let path = path.replace('%', "%25").replace('+', "%2B").replace('/', "+");
-    let (clones, git) = (host.ajail.join("clone").join(path), options.cwd.join(".git"));
+    let clones = host.ajail.join("clone").join(path);
     let now = UNIX_EPOCH.elapsed().at("clock")?.as_nanos().to_string();
-    let name = if name.is_empty() { now.as_ref() } else { &**name };
+    let name = if name.is_empty() { now.as_ref() } else { name };
     let clone = clones.join(name);
-    let new = !clone.exists();
+    let new = clone.symlink_metadata().is_err();
     if new {
         require(!options.dry_run, &clone, "a dry run does not make it")?;
         DirBuilder::new().recursive(true).mode(0o700).create(&clones).at(&clones)?;
+        let git = options.cwd.join(".git");
         let mut maker = Command::new("/proc/self/exe");
         maker.env_remove("AJAIL_ARGS").current_dir(&clones).args(["--quiet", "--no-net"]);
-        let given = [("--fs=", &host.root), ("--bwrap-bin=", &host.bwrap), ("--rol=", &git)];
-        for (option, path) in given {
+        for (option, path) in
+            [("--fs=", &host.root), ("--bwrap-bin=", &host.bwrap), ("--rol=", &git)]
+        {
             let mut word = OsString::from(option);
             word.push(path);
             maker.arg(word);
@@ -402,10 +427,14 @@ fn clone(options: &Options, host: &Host, places: &mut Places) -> Result<Option<P
             end(status); // it has said why
         }
     }
-    let clone = clone.canonicalize().at(clone)?;
+    Ok((clones.canonicalize().at(clones)?.join(name), new)) // NAME itself may be no symlink
+}
+
+/// Has PLACES show CLONE for the current directory, and what a push to that needs.
+fn show_clone(options: &Options, clone: &Path, places: &mut Places) {
     for place in places.values_mut() {
         if let Ok(path) = place.src.strip_prefix(&options.cwd) {
-            place.src = clean(&clone, path);
+            place.src = clean(clone, path);
         }
     }
     let ([_, ro, rol, ..], kind) = (&KINDS, places[&options.cwd].kind);
@@ -419,12 +448,11 @@ fn clone(options: &Options, host: &Host, places: &mut Places) -> Result<Option<P
         (ro, "logs"), // for show: as symlinks they would lead your every commit
     ];
     for (kind, part) in origin {
-        let src = clean(&git, part);
+        let src = clean(options.cwd.join(".git"), part);
         if src.exists() {
             places.insert(clean("/ajail/origin", part), Place { kind, src, optional: false });
         }
     }
-    Ok(new.then_some(clone))
 }
 
 // ---- 5. Places become what bwrap and you are told: in one pass, so that they cannot disagree.
@@ -454,28 +482,14 @@ fn jail(options: &Options, host: &Host, places: &Places) -> Result<Jail, String>
     jail.add("--cap-drop ALL"); // real root could undo the mounts
     jail.add("--die-with-parent"); // all that ties what is pasted from a dry run
     jail.add("--setenv HOME /root --setenv USER root --setenv IS_SANDBOX 1 --setenv LANG C.UTF-8");
-    jail.add("--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    let bin = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    jail.add(&format!("--setenv PATH /root/.local/bin:{bin}"));
     for name in ["TERM", "COLORTERM"] {
         if let Some(value) = env::var_os(name) {
             jail.argv.extend(["--setenv".into(), name.into(), value]); // of the caller's terminal
         }
     }
-    // In what is kept the jail could rename a directory on the way to a place, and put another in its
-    // stead; but not a mount. (The root fs has nothing of yours to be renamed.)
-    let mut all = places.clone();
-    for dst in places.keys() {
-        let above = || dst.ancestors().skip(1);
-        let Some((top, holder)) = above().find_map(|dir| places.get_key_value(dir)) else {
-            continue;
-        };
-        for way in above().take_while(|dir| *dir != top) {
-            let src = clean(&holder.src, way.strip_prefix(top).unwrap_or(way));
-            if holder.kind.kept && top != Path::new("/") && src.symlink_metadata().is_ok() {
-                all.insert(way.into(), Place { src, ..holder.clone() });
-            }
-        }
-    }
-    for (dst, place) in &all {
+    for (dst, place) in &with_ways(places) {
         mount(&mut jail, host, dst, place)?;
         if dst == Path::new("/") {
             // Fresh ones, over the root fs and below all that may be mounted in them.
@@ -501,30 +515,36 @@ fn jail(options: &Options, host: &Host, places: &Places) -> Result<Jail, String>
     Ok(jail)
 }
 
-/// Opens the source, looks at what was opened, and has just that mounted.
-fn mount(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<(), String> {
-    let Place { kind, src, optional } = place;
-    let own = dst == Path::new("/") && *src != host.root || dst == Path::new("/dev");
-    require(!own && !dst.starts_with("/proc"), dst, "the jail has its own: cd into a project")?;
-    let opened = match open(src) {
+/// Opens the source, if it is there, as it has to be but for AJAIL_ARGS.
+fn source(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<Option<File>, String> {
+    let src = &place.src;
+    match open(src) {
         // A jail may have left a symlink wherever it could write.
         Err(error) if error.raw_os_error() == Some(ELOOP) => {
             let real = src.canonicalize().at(src)?;
-            return refuse(src, format!("a symlink leads to {}: name that", quoted(real)));
+            refuse(src, format!("a symlink leads to {}: name that", quoted(real)))
         }
-        Err(error) if *optional && [NotFound, NotADirectory].contains(&error.kind()) => {
-            jail.say(dst, &format!("not there: no --{}", kind.name));
-            return Ok(());
+        Err(error) if place.optional && [NotFound, NotADirectory].contains(&error.kind()) => {
+            jail.say(dst, &format!("not there: no --{}", place.kind.name));
+            Ok(None)
         }
         Err(error) if error.kind() == NotFound && src.starts_with(&host.root) => {
             let (root, dst) = (quoted(&host.root), quoted(dst));
-            return refuse(src, format!("none yet: ajail --fs={root} --fs-edit mkdir -p {dst}"));
+            refuse(src, format!("none yet: ajail --fs={root} --fs-edit mkdir -p {dst}"))
         }
-        opened => opened.at(src)?,
-    };
+        opened => opened.at(src).map(Some),
+    }
+}
+
+/// Looks at what was opened, and has just that mounted.
+fn mount(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<(), String> {
+    let Place { kind, src, .. } = place;
+    let own = dst == Path::new("/") && *src != host.root || dst == Path::new("/dev");
+    require(!own && !dst.starts_with("/proc"), dst, "the jail has its own: cd into a project")?;
+    let Some(opened) = source(jail, host, dst, place)? else { return Ok(()) };
     let apart = host.floor.iter().all(|part| !holds(src, part) && !holds(part, src));
     let why = "writable, it could change the next jail: cd into a project, or use --ro";
-    require(apart || !kind.apart, src, why)?;
+    require(apart || !kind.kept || ptr::eq(*kind, &EDIT), src, why)?;
     let meta = opened.metadata().at(src)?;
     let [of_dir, of_file, of_other] = kind.flags;
     let of_no_dir = if meta.is_file() { of_file } else { of_other };
@@ -574,7 +594,7 @@ fn dry_run(options: &Options, host: &Host, jail: &Jail) -> String {
         let path = fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
         text += &format!(" {fd}<{}", quoted(path));
     }
-    text + "\n# and, beyond a shell, a filter, Landlock, a PID namespace that ends with ajail, a new\n\
+    text + "\n# and, beyond a shell: a filter, Landlock, a PID namespace that ends with ajail, a\n\
             # session keyring, no other descriptors; 10< and $'...' are bash's\n"
 }
 
@@ -611,10 +631,10 @@ fn start(options: &Options, host: &Host, jail: Jail) -> Result<i32, String> {
 /// Runs COMMAND, which gets PASSED and ends when ajail does. Its status is ajail's.
 fn supervise(mut command: Command, passed: Vec<File>) -> Result<i32, String> {
     let program = command.get_program().to_os_string();
-    let (ajail, watched) = UnixStream::pair().at("socketpair")?;
+    let (ajail, watched) = UnixStream::pair().at("socketpair")?; // open as long as COMMAND is
     watched.set_nonblocking(true).at("socketpair")?;
     let mut ajail = Some(ajail);
-    let in_child = move || {
+    let child = move || {
         // When ajail ends, this process is killed. If ajail ended before this line, it shows in
         // the socket, once nobody holds the other end.
         call(PRCTL, &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
@@ -622,45 +642,52 @@ fn supervise(mut command: Command, passed: Vec<File>) -> Result<i32, String> {
         if let Ok(0) = (&watched).read(&mut [0]) {
             process::exit(125);
         }
-        if process::id() == 1 && !Path::new("/proc/2").exists() {
-            // There bwrap looks for its process 2: in a container it needs the namespace's own.
-            call(UNSHARE, &[0x2_0000])?; // CLONE_NEWNS
-            call(MOUNT, &[0, at(c"/"), 0, 0x8_4000])?; // MS_REC | MS_SLAVE
-            call(MOUNT, &[at(c"proc"), at(c"/proc"), at(c"proc"), 14])?; // nosuid, nodev, noexec
-        }
-        // Landlock, which asks for no_new_privs: no rule for files and ports, but no abstract socket,
-        // such as an X server's, and no signal to the process group that the caller's script is in,
-        // nor to ajail, which must not be in there itself.
-        call(PRCTL, &[38, 1, 0, 0, 0])?;
-        if landlock_scopes() {
-            let rules = call([444, 444], &[at(&[0u64, 0, 3]), 24])?;
-            call([446, 446], &[rules])?;
-        }
-        // The descriptor of a directory would be a way into the host's tree: close all on exec.
-        call([436, 436], &[3, u32::MAX.into(), 4])?; // close_range(CLOSE_RANGE_CLOEXEC)
-        for file in &passed {
-            call([72, 25], &[file.as_raw_fd().into(), 2, 0])?; // fcntl(F_SETFD)
-        }
-        Ok(())
+        in_child(&passed)
     };
     // SAFETY: ajail has one thread, so that no lock is held in the child by another.
-    unsafe { command.pre_exec(in_child) };
+    unsafe { command.pre_exec(child) };
     // Where the caller ignores SIGCHLD, the status would be lost: back to the default.
-    action(SIGCHLD, 0).at("SIGCHLD")?;
+    action(SIGCHLD, [0; 4]);
     let mut child = command.spawn().at(&program)?;
-    // From here on, Ctrl-C is the program's, which the terminal sends it to as well.
-    for signal in [SIGINT, SIGQUIT] {
-        action(signal, 1).at("SIGINT")?;
-    }
+    // Meanwhile Ctrl-C is the program's, which the terminal sends it to as well.
+    let before = [SIGINT, SIGQUIT].map(|signal| (signal, action(signal, [1, 0, 0, 0]))); // SIG_IGN
     let status = child.wait().at(&program)?;
+    for (signal, old) in before {
+        action(signal, old); // the next child is to have it
+    }
     Ok(status.code().unwrap_or(128 + status.signal().unwrap_or_default()))
+}
+
+/// The last steps before exec.
+fn in_child(passed: &[File]) -> io::Result<()> {
+    if process::id() == 1 && !Path::new("/proc/2").exists() {
+        // bwrap looks there for its second process, and ends if there is none; on most hosts any
+        // will do. In a container it needs the /proc of this namespace.
+        call(UNSHARE, &[0x2_0000])?; // CLONE_NEWNS
+        call(MOUNT, &[0, at(c"/"), 0, 0x8_4000])?; // MS_REC | MS_SLAVE
+        call(MOUNT, &[at(c"proc"), at(c"/proc"), at(c"proc"), 14])?; // nosuid, nodev, noexec
+    }
+    // Landlock, which asks for no_new_privs: no rule for files and ports, but no abstract socket,
+    // such as an X server's, and no signal to the caller's process group, nor to ajail, which must
+    // not be in there itself.
+    call(PRCTL, &[38, 1, 0, 0, 0])?; // PR_SET_NO_NEW_PRIVS
+    if landlock_scopes() {
+        let rules = call([444, 444], &[at(&[0u64, 0, 3]), 24])?; // landlock_create_ruleset
+        call([446, 446], &[rules])?; // landlock_restrict_self
+    }
+    // The descriptor of a directory would be a way into the host's tree: close all on exec.
+    call([436, 436], &[3, u32::MAX.into(), 4])?; // close_range(CLOSE_RANGE_CLOEXEC)
+    for file in passed {
+        call([72, 25], &[file.as_raw_fd().into(), 2, 0])?; // fcntl(F_SETFD)
+    }
+    Ok(())
 }
 
 /// Ends ajail by a signal itself if that was Ctrl-C's: it is to end a shell's loop as well.
 fn end(status: i32) -> ! {
     let signal = i64::from(status) - 128;
     if [SIGINT, SIGQUIT].contains(&signal) {
-        let _ = action(signal, 0);
+        action(signal, [0; 4]);
         let _ = call([62, 129], &[process::id().into(), signal]); // kill
     }
     process::exit(status)
@@ -695,9 +722,11 @@ fn at<T: ?Sized>(it: &T) -> i64 {
     &raw const *it as *const u8 as i64
 }
 
-/// What a signal does: rt_sigaction.
-fn action(signal: i64, handler: u64) -> io::Result<i64> {
-    call([13, 134], &[signal, at(&[handler, 0, 0, 0]), 0, 8])
+/// Has SIGNAL do what a struct sigaction says (0: the default, 1: nothing). Returns what it did.
+fn action(signal: i64, new: [u64; 4]) -> [u64; 4] {
+    let mut old = [0; 4];
+    let _ = call([13, 134], &[signal, at(&new), &raw mut old as i64, 8]);
+    old
 }
 
 /// The descriptor that a call returns.
@@ -724,7 +753,7 @@ fn landlock_scopes() -> bool {
     call([444, 444], &[0, 0, 1]).is_ok_and(|version| version >= 6)
 }
 
-/// Cuts what no namespace does. What this kernel cannot cut is told in NOTES.
+/// Cuts what no namespace does, or has the status say that this kernel cannot.
 fn cut_ties(jail: &mut Jail) -> Result<(), String> {
     // The kernel looks for keys in the session keyring on its own account, too: have a new one.
     if let Err(error) = call([250, 219], &[1]) {
@@ -769,7 +798,7 @@ const RULES: &[Rule] = &[
     (&[[141, 140]], ARG[0], &[1], DENY), // setpriority and
     (&[[251, 30]], ARG[0], &[2], DENY), // ioprio_set slow down the caller's process group
     (&[[248, 217], [249, 218], [250, 219]], NR, &[], DENY), // add_key, request_key, keyctl: yours
-    (&[[425, 425], [304, 265]], NR, &[], DENY), // io_uring_setup evades this, open_by_handle_at mounts
+    (&[[425, 425], [304, 265]], NR, &[], DENY), // io_uring_setup, open_by_handle_at
     (&[[298, 241]], NR, &[], DENY), // perf_event_open watches more than its own process
     (&[PRLIMIT64], ARG[1], &[4], DONE), // prlimit64 and
     (&[[160, 164]], ARG[0], &[4], DONE), // setrlimit of RLIMIT_CORE, on whose failure gpg ends
@@ -778,8 +807,8 @@ const RULES: &[Rule] = &[
 #[rustfmt::skip]
 const ONE_USER: &[Rule] = &[
     (&[[92, NO], [93, 55], [94, NO], [260, 54]], NR, &[], DONE), // chown, fchown, lchown, fchownat
-    (&[[105, 146], [106, 144], [113, 145], [114, 143]], NR, &[], DONE), // setuid, setgid, setreuid, setregid
-    (&[[117, 147], [119, 149], [122, 151], [123, 152]], NR, &[], DONE), // setresuid, setresgid, setfs*id
+    (&[[105, 146], [106, 144], [113, 145], [114, 143]], NR, &[], DONE), // set*id, setre*id
+    (&[[117, 147], [119, 149], [122, 151], [123, 152]], NR, &[], DONE), // setres*id, setfs*id
     (&[[116, 159]], NR, &[], DONE), // setgroups
 ];
 
@@ -789,22 +818,25 @@ fn filter(userns: bool) -> Vec<u8> {
     let abi = [0xc000_003e, 0xc000_00b7][AARCH64];
     let mut code = vec![(load, 0, 0, 4), (equal, 1, 0, abi), (answer, 0, 0, DENY)];
     code.extend([(load, 0, 0, NR), (at_least, 0, 1, 0x4000_0000), (answer, 0, 0, DENY)]);
+    let mut when = |call: [u32; 2], words: &[(u32, u32)], what| {
+        let mut skip = 2 * words.len() as u8 + 1; // what is left of this rule
+        code.extend([(load, 0, 0, NR), (equal, 0, skip, call[AARCH64])]);
+        for (at, value) in words {
+            skip -= 2;
+            code.extend([(load, 0, 0, *at), (equal, 0, skip, *value)]);
+        }
+        code.push((answer, 0, 0, what));
+    };
     // Who only asks for a limit has no new one, in all 64 bits of its address.
-    code.extend([(load, 0, 0, NR), (equal, 0, 5, PRLIMIT64[AARCH64]), (load, 0, 0, ARG[2])]);
-    code.extend([
-        (equal, 0, 3, 0),
-        (load, 0, 0, ARG[2] + 4),
-        (equal, 0, 1, 0),
-        (answer, 0, 0, ALLOW),
-    ]);
+    when(PRLIMIT64, &[(ARG[2], 0), (ARG[2] + 4, 0)], ALLOW);
     // A namespace of the program's own may have more users.
     for (calls, at, values, what) in RULES.iter().chain(if userns { &[] } else { ONE_USER }) {
         for call in *calls {
-            let number = call[AARCH64];
-            let any = [number];
-            for value in if values.is_empty() { &any } else { *values } {
-                code.extend([(load, 0, 0, NR), (equal, 0, 3, number), (load, 0, 0, *at)]);
-                code.extend([(equal, 0, 1, *value), (answer, 0, 0, *what)]);
+            if values.is_empty() {
+                when(*call, &[], *what);
+            }
+            for value in *values {
+                when(*call, &[(*at, *value)], *what);
             }
         }
     }

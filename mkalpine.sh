@@ -14,6 +14,7 @@ set -eu
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
+install() { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
 usage() { sed -n '2,/^$/s/^#\( \|$\)//p' "$0"; }
 
 pinned=3.24.2
@@ -54,8 +55,7 @@ esac
 if ! command -v curl >/dev/null && ! command -v wget >/dev/null; then
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die "there is neither curl nor wget: install one"; fi
 	say "installing curl"
-	log=$({ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends curl ca-certificates; } 2>&1) ||
-		die "could not install curl: $log"
+	log=$(install curl ca-certificates 2>&1) || die "could not install curl: $log"
 fi
 
 # Build beside DIR and rename at the end: a failure leaves nothing behind.

@@ -14,6 +14,7 @@ sum=9760d007363e3abba7c747489910f9f82d9fca53ba3bd3282e396fa3c97a3314
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
+install() { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
 usage() { sed -n '2,/^$/s/^#\( \|$\)//p' "$0"; }
 
 prefix=''
@@ -69,8 +70,7 @@ if [ -n "$packages" ]; then
 	fi
 	say "installing $packages"
 	# shellcheck disable=SC2086  # a list of words
-	log=$({ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages; } 2>&1) ||
-		die "could not install $packages: $log"
+	log=$(install $packages 2>&1) || die "could not install $packages: $log"
 fi
 
 # Build elsewhere and rename at the end: a failure leaves nothing behind.

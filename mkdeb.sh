@@ -15,6 +15,7 @@ set -eu
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
+install() { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
 usage() { sed -n '2,/^$/s/^#\( \|$\)//p' "$0"; }
 
 suite=trixie mirror='' packages='' jail='' user=${SUDO_USER:-$(id -un)} dir=''
@@ -48,8 +49,7 @@ if [ "$(id -u)" != 0 ]; then
 elif ! command -v debootstrap >/dev/null; then
 	command -v apt-get >/dev/null || die "there is no debootstrap: install it"
 	say "installing debootstrap"
-	log=$({ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap; } 2>&1) ||
-		die "could not install debootstrap: $log"
+	log=$(install debootstrap 2>&1) || die "could not install debootstrap: $log"
 fi
 
 # Build beside DIR and rename at the end: a failure leaves nothing behind. But no jail may write in

@@ -1012,7 +1012,7 @@ stopped() {
 	local long=9$RANDOM$RANDOM pid
 	ajail --quiet sleep $long & pid=$!
 	until [ "$(left $long)" = 4 ]; do sleep 0.1; done
-	kill -STOP $pid "$(pgrep -P $pid)"
+	kill -STOP $pid "$(tr -d ' ' <"/proc/$pid/task/$pid/children")"
 	kill -KILL $pid
 	sleep 0.3
 	is "$(left $long)" 0
@@ -1026,7 +1026,16 @@ claim_both 'Ctrl-C is the program'\''s: one that handles it goes on, and ends as
 ctrl_c() {
 	terminal
 	local run='trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done'
-	has "$(at_terminal 1 "ajail --quiet sh -c '$run'; echo status \$?")" $'caught\r\nstatus 5'
+	has "$(at_terminal 1 "ajail --quiet sh -c '$run'; echo status \$?" | tr -d '\r')" $'caught\nstatus 5'
+}
+
+claim 'Ctrl-C is the program'\''s also where its clone has just been made' ctrl_c_clone
+ctrl_c_clone() {
+	git_in_fs
+	terminal
+	origin
+	local run='trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done'
+	has "$(at_terminal 2 "ajail --quiet --clone=c sh -c '$run'; echo status \$?" | tr -d '\r')" $'caught\nstatus 5'
 }
 
 claim 'Ctrl-C that ends the program ends the loop that ajail stands in' ctrl_c_loop
@@ -1055,7 +1064,8 @@ claim 'Ctrl-Z and fg work on ajail itself' ctrl_z
 ctrl_z() {
 	terminal
 	printf '%s\n' 'set -m' 'ajail --quiet sh -c "sleep 1.5; echo done"' 'echo stopped' fg >jobs.sh
-	has "$( (sleep 0.7; printf '\032'; sleep 2) | timeout 20 script -qec 'bash -i jobs.sh' /dev/null)" $'stopped\r\n'
+	(sleep 0.7; printf '\032'; sleep 2) | timeout 20 script -qec 'bash -i jobs.sh' ../typescript
+	is "$(tr -d '\r' <../typescript | grep -E '^(stopped|done)$' | tr '\n' ' ')" 'stopped done '
 }
 
 claim 'the status arrives where the caller ignores SIGCHLD, and by a signal if that was INT' statuses
@@ -1068,10 +1078,10 @@ statuses() {
 claim 'nothing ties ajail to its caller: it lives on when that ends' lives_on
 lives_on() {
 	local long=9$RANDOM$RANDOM
-	bash -c "ajail --quiet sleep $long >/dev/null 2>&1 & disown"
+	bash -c "ajail --quiet sleep $long >/dev/null 2>&1 & echo \$! >pid; disown"
 	sleep 1
 	[ "$(left $long)" -gt 0 ]
-	pkill -f "ajail --quiet sleep $long"
+	kill "$(cat pid)"
 	sleep 0.5
 	is "$(left $long)" 0
 }
@@ -1397,6 +1407,17 @@ only_objects() {
 	rest | cmp - ../before
 }
 
+claim 'a clone that a jail has replaced by a symlink is refused' clone_symlink
+clone_symlink() {
+	git_in_fs
+	origin
+	jail --clone=a true
+	mkdir ../elsewhere
+	rm -rf "$(repository)/a" && ln -s "$(realpath ../elsewhere)" "$(repository)/a"
+	refused symlink --clone=a true
+	[ -d ../elsewhere ]
+}
+
 claim 'a clone shares no file with its origin' a_clone_shares_no_file
 a_clone_shares_no_file() {
 	git_in_fs
@@ -1692,7 +1713,7 @@ mkdeb_fails_in_a_jail() {
 	fails 'No such script: /usr/share/debootstrap/scripts/nosuch' "$T/mkdeb.sh" -j "$FS/default" -s nosuch "$P/x/y"
 	terminal
 	(sleep 4; printf '\003'; sleep 2) |
-		timeout 60 script -qec "'$T/mkdeb.sh' -j '$FS/default' '$P/x/y'; echo status \$?" ../out
+		timeout 60 script -qec "trap : INT; '$T/mkdeb.sh' -j '$FS/default' '$P/x/y'; echo status \$?" ../out
 	has "$(cat ../out)" 'status 130'
 	is "$(ls -A)" ''
 	is "$(find "$HOME/.ajail" -maxdepth 1 -name '*.new.*')" ''
