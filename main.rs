@@ -28,7 +28,7 @@ use std::io::{self, ErrorKind::*, Read, Seek, Write};
 use std::os::unix::{fs::DirBuilderExt, net::UnixStream, prelude::*};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command};
-use std::{collections::BTreeMap, env, fmt::Display, ptr, time::UNIX_EPOCH};
+use std::{collections::BTreeMap, env, fmt::Display, time::UNIX_EPOCH};
 
 const USAGE: &str = "\
 usage: ajail [OPTION]... [--] [COMMAND [ARG]...]
@@ -82,16 +82,16 @@ fn run() -> Result<i32, String> {
     if let Some(text) = options.print {
         return io::stdout().write_all(text.as_bytes()).at("output").map(|()| 0);
     }
-    let host = look(&options)?;
-    let mut places = places(&options, &host);
+    let host = look_at_host(&options)?;
+    let mut places = list_places(&options, &host);
     let (clone, new) = match &options.clone {
-        Some(name) => clone(&options, &host, name)?,
+        Some(name) => make_clone(&options, &host, name)?,
         None => (options.cwd.clone(), false),
     };
     if options.clone.is_some() {
         show_clone(&options, &clone, &mut places);
     }
-    let jail = jail(&options, &host, &places);
+    let jail = build_jail(&options, &host, &places);
     if new && jail.is_err() {
         let _ = fs::remove_dir_all(&clone); // what was asked for does not fit it
     }
@@ -251,28 +251,28 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
     clean
 }
 
-// ---- 2. What the jail, and the next one, stand on.
+// ---- 2. The host: what the jail is made of.
 
 struct Host {
     uid: u32,
     gid: u32,
-    ajail: PathBuf, // ~/.ajail
-    root: PathBuf,  // the root fs in use
+    dot_ajail: PathBuf,
+    root: PathBuf, // the root fs in use
     bwrap: PathBuf,
-    floor: Vec<PathBuf>, // by every path that leads there
+    floor: Vec<PathBuf>, // what the next jail stands on: none may write it
 }
 
-fn look(options: &Options) -> Result<Host, String> {
+fn look_at_host(options: &Options) -> Result<Host, String> {
     let me = fs::metadata("/proc/self").at("/proc")?;
     let own = "the jail has its own: cd into a project";
     require(options.cwd.parent().is_some(), "/", own)?;
-    let ajail = PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".ajail");
-    require(ajail.is_absolute(), "HOME", "must be your home directory, where ~/.ajail is")?;
-    let all = ajail.join("fs");
-    let name = all.join(&options.fs);
+    let dot_ajail = PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".ajail");
+    require(dot_ajail.is_absolute(), "HOME", "must be your home directory, where ~/.ajail is")?;
+    let root_fses = dot_ajail.join("fs");
+    let name = root_fses.join(&options.fs);
     let mut there = String::new();
-    let mut floor = vec![env::current_exe().at("ajail")?, all.clone(), name.clone()];
-    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+    let mut floor = vec![env::current_exe().at("ajail")?, root_fses.clone(), name.clone()];
+    for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
         there += &(quoted(entry.file_name()) + " ");
         floor.push(entry.path());
     }
@@ -288,7 +288,7 @@ fn look(options: &Options) -> Result<Host, String> {
     require(!holds(&options.cwd, &bwrap), &bwrap, why)?;
     floor.push(bwrap.clone());
     let root = name.canonicalize().at(name)?;
-    Ok(Host { uid: me.uid(), gid: me.gid(), ajail, root, bwrap, floor })
+    Ok(Host { uid: me.uid(), gid: me.gid(), dot_ajail, root, bwrap, floor })
 }
 
 /// Whether OUTER is INNER or holds it, by whatever path: symlinks and bind mounts give it others.
@@ -310,10 +310,13 @@ struct Place {
     optional: bool, // it need not be there
 }
 
+/// FLAGS are for a directory, a file and anything else. In them, SRC and MODE are the source's path
+/// and mode; OPENED, CONTENT and NOTHING are descriptors, of the source, its bytes, or /dev/null.
+/// Where they are empty, such a source is refused.
 struct Kind {
     name: &'static str,
-    flags: [&'static str; 3], // for bwrap, of a directory, a file, or something else
-    kept: bool,               // what the jail writes there stays
+    flags: [&'static str; 3],
+    kept: bool, // what the jail writes there stays
     status: &'static str,
 }
 
@@ -333,13 +336,13 @@ static KINDS: [Kind; 5] = [
 static EDIT: Kind =
     Kind { name: "edit", flags: BIND, kept: true, status: "root fs, changes are kept" };
 
-fn places(options: &Options, host: &Host) -> Places {
+fn list_places(options: &Options, host: &Host) -> Places {
     let [rw, ro, rol, ..] = &KINDS;
     let place = |kind, src| Place { kind, src, optional: false };
     let mut places = options.places.clone();
     for dst in &options.edits {
         let src = clean(&host.root, dst.strip_prefix("/").unwrap_or(dst));
-        places.insert(dst.clone(), place(&EDIT, src));
+        places.entry(dst.clone()).or_insert(place(&EDIT, src));
     }
     places.entry("/".into()).or_insert(place(ro, host.root.clone()));
     places.entry(options.cwd.clone()).or_insert(place(rw, options.cwd.clone()));
@@ -395,13 +398,13 @@ said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks "$git" "$new" 2>&1
 [ ! -e "$name" ] && mv "$new" "$name" 2>/dev/null || refuse "$name is too long, or taken now""#;
 
 /// Where the clone is and whether it is new, made now.
-fn clone(options: &Options, host: &Host, name: &OsStr) -> Result<(PathBuf, bool), String> {
+fn make_clone(options: &Options, host: &Host, name: &OsStr) -> Result<(PathBuf, bool), String> {
     let odd = name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'/');
     require(!odd, name, "the name of a clone has no / and does not begin with a dot")?;
     // One directory a repository: its path with + for /, escaped so that no two are alike.
     let path = options.cwd.as_os_str().as_bytes()[1..].escape_ascii().to_string();
     let path = path.replace('%', "%25").replace('+', "%2B").replace('/', "+");
-    let clones = host.ajail.join("clone").join(path);
+    let clones = host.dot_ajail.join("clone").join(path);
     let now = UNIX_EPOCH.elapsed().at("clock")?.as_nanos().to_string();
     let name = if name.is_empty() { now.as_ref() } else { name };
     let clone = clones.join(name);
@@ -455,7 +458,7 @@ fn show_clone(options: &Options, clone: &Path, places: &mut Places) {
     }
 }
 
-// ---- 5. Places become what bwrap and you are told: in one pass, so that they cannot disagree.
+// ---- 5. Places become what bwrap and you are told, one after the other, so that both agree.
 
 struct Jail {
     argv: Vec<OsString>,
@@ -473,7 +476,7 @@ impl Jail {
     }
 }
 
-fn jail(options: &Options, host: &Host, places: &Places) -> Result<Jail, String> {
+fn build_jail(options: &Options, host: &Host, places: &Places) -> Result<Jail, String> {
     let mut jail = Jail { argv: vec![], passed: vec![], status: String::new() };
     // No process, IPC object or cgroup of the host's, nor its name, and no network unless shared.
     jail.add("--unshare-all --unshare-user --hostname localhost");
@@ -544,7 +547,7 @@ fn mount(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<(), 
     let Some(opened) = source(jail, host, dst, place)? else { return Ok(()) };
     let apart = host.floor.iter().all(|part| !holds(src, part) && !holds(part, src));
     let why = "writable, it could change the next jail: cd into a project, or use --ro";
-    require(apart || !kind.kept || ptr::eq(*kind, &EDIT), src, why)?;
+    require(apart || !kind.kept || std::ptr::eq(*kind, &EDIT), src, why)?;
     let meta = opened.metadata().at(src)?;
     let [of_dir, of_file, of_other] = kind.flags;
     let of_no_dir = if meta.is_file() { of_file } else { of_other };
@@ -631,14 +634,14 @@ fn start(options: &Options, host: &Host, jail: Jail) -> Result<i32, String> {
 /// Runs COMMAND, which gets PASSED and ends when ajail does. Its status is ajail's.
 fn supervise(mut command: Command, passed: Vec<File>) -> Result<i32, String> {
     let program = command.get_program().to_os_string();
-    let (ajail, watched) = UnixStream::pair().at("socketpair")?; // open as long as COMMAND is
+    let (alive, watched) = UnixStream::pair().at("socketpair")?; // both are kept by COMMAND
     watched.set_nonblocking(true).at("socketpair")?;
-    let mut ajail = Some(ajail);
+    let mut alive = Some(alive);
     let child = move || {
         // When ajail ends, this process is killed. If ajail ended before this line, it shows in
         // the socket, once nobody holds the other end.
         call(PRCTL, &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
-        drop(ajail.take());
+        drop(alive.take());
         if let Ok(0) = (&watched).read(&mut [0]) {
             process::exit(125);
         }
@@ -664,15 +667,15 @@ fn in_child(passed: &[File]) -> io::Result<()> {
         // bwrap looks there for its second process, and ends if there is none; on most hosts any
         // will do. In a container it needs the /proc of this namespace.
         call(UNSHARE, &[0x2_0000])?; // CLONE_NEWNS
-        call(MOUNT, &[0, at(c"/"), 0, 0x8_4000])?; // MS_REC | MS_SLAVE
-        call(MOUNT, &[at(c"proc"), at(c"/proc"), at(c"proc"), 14])?; // nosuid, nodev, noexec
+        call(MOUNT, &[0, ptr(c"/"), 0, 0x8_4000])?; // MS_REC | MS_SLAVE
+        call(MOUNT, &[ptr(c"proc"), ptr(c"/proc"), ptr(c"proc"), 14])?; // nosuid, nodev, noexec
     }
     // Landlock, which asks for no_new_privs: no rule for files and ports, but no abstract socket,
     // such as an X server's, and no signal to the caller's process group, nor to ajail, which must
     // not be in there itself.
     call(PRCTL, &[38, 1, 0, 0, 0])?; // PR_SET_NO_NEW_PRIVS
     if landlock_scopes() {
-        let rules = call([444, 444], &[at(&[0u64, 0, 3]), 24])?; // landlock_create_ruleset
+        let rules = call([444, 444], &[ptr(&[0u64, 0, 3]), 24])?; // landlock_create_ruleset
         call([446, 446], &[rules])?; // landlock_restrict_self
     }
     // The descriptor of a directory would be a way into the host's tree: close all on exec.
@@ -703,6 +706,10 @@ const SIGQUIT: i64 = 3;
 const SIGCHLD: i64 = 17;
 const ELOOP: i32 = 40;
 
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("the numbers of system calls are those of x86_64 and aarch64");
+const AARCH64: usize = cfg!(target_arch = "aarch64") as usize;
+
 /// NUMBERS are the call's on x86_64 and on aarch64.
 fn call(numbers: [i64; 2], args: &[i64]) -> io::Result<i64> {
     unsafe extern "C" {
@@ -718,14 +725,14 @@ fn call(numbers: [i64; 2], args: &[i64]) -> io::Result<i64> {
     }
 }
 
-fn at<T: ?Sized>(it: &T) -> i64 {
+fn ptr<T: ?Sized>(it: &T) -> i64 {
     &raw const *it as *const u8 as i64
 }
 
 /// Has SIGNAL do what a struct sigaction says (0: the default, 1: nothing). Returns what it did.
 fn action(signal: i64, new: [u64; 4]) -> [u64; 4] {
     let mut old = [0; 4];
-    let _ = call([13, 134], &[signal, at(&new), &raw mut old as i64, 8]);
+    let _ = call([13, 134], &[signal, ptr(&new), &raw mut old as i64, 8]);
     old
 }
 
@@ -739,12 +746,12 @@ fn file(fd: i64) -> File {
 fn open(path: &Path) -> io::Result<File> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let how = [0x28_0000u64, 0, 4]; // O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS
-    call([437, 437], &[-100, at(&*path), at(&how), 24]).map(file) // openat2(AT_FDCWD)
+    call([437, 437], &[-100, ptr(&*path), ptr(&how), 24]).map(file) // openat2(AT_FDCWD)
 }
 
 /// A file in memory, which holds BYTES.
 fn memory(bytes: &[u8]) -> Result<File, String> {
-    let mut file = call([319, 279], &[at(c""), 1]).map(file).at("memfd_create")?;
+    let mut file = call([319, 279], &[ptr(c""), 1]).map(file).at("memfd_create")?;
     file.write_all(bytes).and_then(|()| file.rewind()).at("a file in memory")?;
     Ok(file)
 }
@@ -761,7 +768,7 @@ fn cut_ties(jail: &mut Jail) -> Result<(), String> {
         require(error.kind() == Unsupported, "a new session keyring", error)?;
     }
     // No core dump, which the host's handler would get. (1 stops that as well, 0 does not.)
-    if call([160, 164], &[4, at(&[1u64, 1])]).is_err() {
+    if call([160, 164], &[4, ptr(&[1u64, 1])]).is_err() {
         jail.say("core dumps", "the host's handler may get them, since their hard limit is 0");
     }
     if !landlock_scopes() {
@@ -772,7 +779,6 @@ fn cut_ties(jail: &mut Jail) -> Result<(), String> {
 
 // ---- 8. The system call filter, in seccomp's machine code.
 
-const AARCH64: usize = cfg!(target_arch = "aarch64") as usize;
 const ALLOW: u32 = 0x7fff_0000;
 const DENY: u32 = 0x0005_0001; // with EPERM
 const DONE: u32 = 0x0005_0000; // is all it says, and does nothing
