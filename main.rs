@@ -15,12 +15,14 @@
 //! - servers on localhost, your network, ports shared by SO_REUSEPORT: use --no-net;
 //! - Unix sockets in what you mount, hard links into it, your terminal and its session's priority;
 //!   descriptors 0 to 2, which can be reopened for reading and writing both;
-//! - flaws of the kernel; filling memory, and limits that are counted for each user;
+//! - flaws of the kernel; filling memory, and limits that are counted for each user; a core handler
+//!   that is a socket, or where the hard limit of core dumps is 0;
 //! - the host from replacing what is locked or hidden, or mounting below it: that is then open;
 //! - a running jail from swapping a directory for a symlink under the overlay of another that just
 //!   starts: bwrap takes an overlay's source, and a device's, by its path only;
-//! - with --userns: undoing --rol and --hide, and seizing bwrap's process 1, which in its first
-//!   milliseconds shows the host's files; before Linux 6.12: abstract sockets and signals.
+//! - with --userns: undoing --rol and --hide, your control group if it is yours to write, and
+//!   seizing bwrap's process 1, which in its first milliseconds shows the host's files;
+//! - before Linux 6.12: abstract sockets and signals.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
@@ -81,6 +83,10 @@ fn run() -> Result<i32, String> {
     let options = parse()?;
     if let Some(text) = options.print {
         return io::stdout().write_all(text.as_bytes()).at("output").map(|()| 0);
+    }
+    for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
+        // As any directory's descriptor, it would be a way into the host's tree.
+        require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
     }
     let host = look_at_host(&options)?;
     let mut places = list_places(&options, &host);
@@ -380,22 +386,25 @@ fn with_ways(places: &Places) -> Places {
 
 const MAKE_CLONE: &str = r#"refuse() { printf 'ajail: %s: %s\n' "$what" "$1" >&2; exit 125; }
 what=$1 git=$2 name=$3
+# What a jail wrote there has git fetch nothing, by no program.
+export GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=file
+trap 'exit 130' INT TERM HUP
 command -v git >/dev/null ||
     refuse 'no git in the root fs: ajail --fs-edit apk add git, or apt-get install -y git'
 [ -d "$git" ] || refuse 'no directory: cd to the main worktree of the repository'
 [ -O "$git" ] || refuse 'it belongs to another user'
 [ ! -s "$git/objects/info/alternates" ] ||
     refuse 'it borrows objects: git repack -a -d && rm .git/objects/info/alternates'
-[ -z "$(git -C "$git" config --get-regexp '^remote\..*\.promisor$')" ] ||
+[ -z "$(git -C "$git" config --get-regexp '^(remote\..*\.promisor|extensions\.partialclone)$')" ] ||
     refuse 'a partial clone: git fetch --refetch --no-filter, then unset remote.NAME.promisor'
 [ "$(git -C "$git" for-each-ref --count=1)" ] || refuse 'no commit in it yet'
-git check-ref-format --branch "$name" >/dev/null 2>&1 || refuse "no branch can be named $name"
+git check-ref-format --branch "$name" >/dev/null 2>&1 || refuse 'no branch can have its name'
 new=$(mktemp -d .new.XXXXXX) && trap 'rm -rf "$new"' EXIT || exit
 said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks "$git" "$new" 2>&1 && cd "$new" &&
     git remote set-url origin /ajail/origin && git config push.autoSetupRemote true &&
     { git switch -q "$name" 2>/dev/null || git switch -q -c "$name" 2>&1; }) ||
     refuse "git: $(echo "$said" | tail -n 1 | tr -cd '[:print:]')"
-[ ! -e "$name" ] && mv "$new" "$name" 2>/dev/null || refuse "$name is too long, or taken now""#;
+[ ! -e "$name" ] && mv "$new" "$name" 2>/dev/null || refuse 'its name is too long, or taken now'"#;
 
 /// Where the clone is and whether it is new, made now.
 fn make_clone(options: &Options, host: &Host, name: &OsStr) -> Result<(PathBuf, bool), String> {
@@ -442,17 +451,17 @@ fn show_clone(options: &Options, clone: &Path, places: &mut Places) {
     }
     let ([_, ro, rol, ..], kind) = (&KINDS, places[&options.cwd].kind);
     let origin = [
-        (rol, ""),
-        (kind, "objects"),
-        (rol, "objects/info"), // alternates would have your git read any directory
-        (kind, "refs/heads"),  // refs/replace would have it show other commits
-        (kind, "refs/tags"),
-        (kind, "reftable"),
-        (ro, "logs"), // for show: as symlinks they would lead your every commit
+        (rol, "", true),
+        (kind, "objects", true),
+        (rol, "objects/info", true), // alternates would have your git read any directory
+        (kind, "refs/heads", false), // refs/replace would have it show other commits
+        (kind, "refs/tags", false),
+        (kind, "reftable", false),
+        (ro, "logs", false), // for show: as symlinks they would lead your every commit
     ];
-    for (kind, part) in origin {
+    for (kind, part, needed) in origin {
         let src = clean(options.cwd.join(".git"), part);
-        if src.exists() {
+        if needed || src.exists() {
             places.insert(clean("/ajail/origin", part), Place { kind, src, optional: false });
         }
     }
@@ -628,6 +637,13 @@ fn start(options: &Options, host: &Host, jail: Jail) -> Result<i32, String> {
         fs::write("/proc/self/uid_map", format!("{0} {0} 1", host.uid)).at(WHAT)?;
         fs::write("/proc/self/gid_map", format!("{0} {0} 1", host.gid)).at(WHAT)?;
     }
+    if host.uid == 0 {
+        // bwrap lends devices that are real root's, to chmod, too; through this mount they are not.
+        call(UNSHARE, &[0x2_0000]).at("a mount namespace")?; // CLONE_NEWNS
+        call(MOUNT, &[0, ptr(c"/"), 0, 0x8_4000]).at("/")?; // MS_REC | MS_SLAVE
+        call(MOUNT, &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x5000]).at("/dev")?; // MS_BIND | MS_REC
+        call(MOUNT, &[0, ptr(c"/dev"), 0, 0x102b]).at("/dev")?; // the same, read-only
+    }
     supervise(bwrap, passed)
 }
 
@@ -768,8 +784,13 @@ fn cut_ties(jail: &mut Jail) -> Result<(), String> {
         require(error.kind() == Unsupported, "a new session keyring", error)?;
     }
     // No core dump, which the host's handler would get. (1 stops that as well, 0 does not.)
-    if call([160, 164], &[4, ptr(&[1u64, 1])]).is_err() {
-        jail.say("core dumps", "the host's handler may get them, since their hard limit is 0");
+    let limited = call([160, 164], &[4, ptr(&[1u64, 1])]); // setrlimit(RLIMIT_CORE)
+    let socket = fs::read("/proc/sys/kernel/core_pattern").is_ok_and(|it| it.starts_with(b"@"));
+    if limited.is_err() || socket {
+        jail.say(
+            "core dumps",
+            "may reach the host's handler: it is a socket, or their hard limit 0",
+        );
     }
     if !landlock_scopes() {
         jail.say("signals and abstract sockets", "not stopped by this kernel");

@@ -764,6 +764,12 @@ no_command_line() {
 	not grep hunter2 ../cmdlines
 }
 
+claim 'a directory as input or output is refused' no_directory
+no_directory() {
+	refused 'no input' true </etc
+	ends 125 ajail true 2>err 1<"$HOME"
+}
+
 claim 'no descriptor above 2 reaches the jail' no_descriptor_above_2_reaches
 no_descriptor_above_2_reaches() {
 	exec 9</etc 7<"$HOME"
@@ -1197,6 +1203,17 @@ a_crash_in_a_jail() {
 	is "$(cat crashes)" plain
 }
 
+claim_root 'real root cannot change the devices of the host that it is lent' real_root_devices
+real_root_devices() {
+	local was
+	was=$(stat -c '%a %Y' /dev/full)
+	denied 'ead-only' 'chmod 644 /dev/full'
+	denied 'ead-only' 'touch /dev/full'
+	is "$(stat -c '%a %Y' /dev/full)" "$was"
+	is "$(jail sh -c 'echo x >/dev/null && head -c 1 /dev/zero | wc -c')" 1
+	jail --dev=/dev/zero sh -c 'head -c 1 /dev/zero' >/dev/null
+}
+
 claim_root 'real root cannot write to the /proc/sys of the host' real_root_cannot_write_to
 real_root_cannot_write_to() {
 	denied 'ead-only' 'echo x >/proc/sys/kernel/core_pattern'
@@ -1406,6 +1423,29 @@ only_objects() {
 	jail --clone=a sh -c 'rm -f /ajail/origin/logs/HEAD; ln -s /tmp/x /ajail/origin/logs/HEAD'
 	[ ! -L .git/logs/HEAD ]
 	rest | cmp - ../before
+}
+
+claim 'no program that a jail wrote into the repository'\''s configuration runs as a clone is made' clone_config
+clone_config() {
+	git_in_fs
+	origin
+	printf '%s\n' '[core]' 'repositoryformatversion = 1' '[extensions]' 'partialClone = x' '[remote "x"]' \
+		'url = "ext::sh .evil"' 'partialclonefilter = blob:none' '[protocol "ext"]' 'allow = always' >>.git/config
+	mkdir -p .git/refs/heads/a
+	printf '1%.0s' $(seq 40) >.git/refs/heads/a/a
+	printf '%s\n' 'echo evil >&2; echo evil >/tmp/evil' >.git/.evil
+	refused 'a partial clone' --clone=a true
+	# The repository's own git would have run it.
+	has "$(git -C .git for-each-ref --format='%(objecttype)' 2>&1 || :)" evil
+}
+
+claim 'a repository whose objects/info is gone is refused' clone_info
+clone_info() {
+	git_in_fs
+	origin
+	rm -r .git/objects/info
+	refused objects/info --clone=a true
+	is "$(clones)" ''
 }
 
 claim 'a clone that a jail has replaced by a symlink is refused' clone_symlink
