@@ -265,7 +265,7 @@ struct Host {
     dot_ajail: PathBuf,
     root: PathBuf, // the root fs in use
     bwrap: PathBuf,
-    floor: Vec<PathBuf>, // what the next jail stands on: none may write it
+    floor: Vec<Vec<Id>>, // what the next jail stands on, which none may write
 }
 
 fn look_at_host(options: &Options) -> Result<Host, String> {
@@ -277,10 +277,12 @@ fn look_at_host(options: &Options) -> Result<Host, String> {
     let root_fses = dot_ajail.join("fs");
     let name = root_fses.join(&options.fs);
     let mut there = String::new();
-    let mut floor = vec![env::current_exe().at("ajail")?, root_fses.clone(), name.clone()];
+    let mut floor = vec![ids(&env::current_exe().at("ajail")?), ids(&root_fses), ids(&name)];
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
         there += &(quoted(entry.file_name()) + " ");
-        floor.push(entry.path());
+        if entry.path().is_symlink() && entry.path().exists() {
+            floor.push(ids(&entry.path())); // the others lie in there
+        }
     }
     // One of another user is of no use: an overlay cannot copy up what the jail cannot own.
     let mine = name.metadata().is_ok_and(|it| it.is_dir() && it.uid() == me.uid());
@@ -291,17 +293,24 @@ fn look_at_host(options: &Options) -> Result<Host, String> {
         return refuse(&options.bwrap, "not on the PATH: install bubblewrap 0.12, see mkbwrap.sh");
     };
     let why = "lies below here, where a jail could have put it: cd elsewhere";
-    require(!holds(&options.cwd, &bwrap), &bwrap, why)?;
-    floor.push(bwrap.clone());
+    floor.push(ids(&bwrap));
+    require(!holds(&ids(&options.cwd), &ids(&bwrap)), &bwrap, why)?;
     let root = name.canonicalize().at(name)?;
     Ok(Host { uid: me.uid(), gid: me.gid(), dot_ajail, root, bwrap, floor })
 }
 
-/// Whether OUTER is INNER or holds it, by whatever path: symlinks and bind mounts give it others.
-fn holds(outer: &Path, inner: &Path) -> bool {
-    let id = |path: &Path| path.metadata().map(|it| (it.dev(), it.ino())).ok();
-    let (outer, real) = (id(outer), inner.canonicalize().unwrap_or_default());
-    outer.is_some() && inner.ancestors().chain(real.ancestors()).any(|dir| id(dir) == outer)
+/// What the kernel knows a file by, whatever its paths.
+type Id = (u64, u64);
+
+/// Of PATH and of all that holds it, by that path and by its real one; a bind mount gives it more.
+fn ids(path: &Path) -> Vec<Id> {
+    let real = path.canonicalize().unwrap_or_default();
+    let above = path.ancestors().chain(real.ancestors()).filter_map(|dir| dir.metadata().ok());
+    above.map(|it| (it.dev(), it.ino())).collect()
+}
+
+fn holds(outer: &[Id], inner: &[Id]) -> bool {
+    outer.first().is_some_and(|own| inner.contains(own))
 }
 
 // ---- 3. Options become places: what is to be seen where, outer before inner.
@@ -554,9 +563,12 @@ fn mount(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<(), 
     let own = dst == Path::new("/") && *src != host.root || dst == Path::new("/dev");
     require(!own && !dst.starts_with("/proc"), dst, "the jail has its own: cd into a project")?;
     let Some(opened) = source(jail, host, dst, place)? else { return Ok(()) };
-    let apart = host.floor.iter().all(|part| !holds(src, part) && !holds(part, src));
-    let why = "writable, it could change the next jail: cd into a project, or use --ro";
-    require(apart || !kind.kept || std::ptr::eq(*kind, &EDIT), src, why)?;
+    if kind.kept && !std::ptr::eq(*kind, &EDIT) {
+        let own = ids(src);
+        let apart = host.floor.iter().all(|part| !holds(&own, part) && !holds(part, &own));
+        let why = "writable, it could change the next jail: cd into a project, or use --ro";
+        require(apart, src, why)?;
+    }
     let meta = opened.metadata().at(src)?;
     let [of_dir, of_file, of_other] = kind.flags;
     let of_no_dir = if meta.is_file() { of_file } else { of_other };

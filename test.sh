@@ -722,7 +722,8 @@ the_floor() {
 	finally "rm -rf '$away' '$FS/elsewhere'"
 	refused 'cd into a project' true
 	(cd fs && refused 'cd into a project' true)
-	cp "$T/bin/ajail" ./copy
+	mkdir "$P/../w" && cd "$P/../w" && cp "$T/bin/ajail" copy
+	jail true
 	ends 125 ./copy true 2>"$P/err"
 	has "$(cat "$P/err")" 'could change the next jail'
 }
