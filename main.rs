@@ -103,7 +103,7 @@ fn run() -> Result<i32, String> {
     }
     let mut jail = jail?;
     if new {
-        jail.say("new clone", "without uncommitted and untracked files, and remotes");
+        jail.say("clone", "new, without uncommitted and untracked files, and remotes");
     }
     cut_ties(&mut jail)?;
     if !options.quiet {
@@ -168,7 +168,7 @@ struct Options {
 
 fn parse() -> Result<Options, String> {
     let (fs, bwrap) = ("default".into(), "bwrap".into());
-    let cwd = env::current_dir().at("the current directory")?;
+    let cwd = env::current_dir().at("current-directory")?;
     let mut options = Options { cwd, fs, bwrap, net: true, ..Options::default() };
     for word in env::var_os("AJAIL_ARGS").unwrap_or_default().as_bytes().split(|b| *b == b';') {
         if !word.trim_ascii().is_empty() {
@@ -530,7 +530,7 @@ fn build_jail(options: &Options, host: &Host, places: &Places) -> Result<Jail, S
         jail.say(word, "as you say");
     }
     if options.userns {
-        jail.say("user namespaces", "--rol and --hide may be undone");
+        jail.say("--userns", "--rol and --hide may be undone");
     }
     jail.say("network", if options.net { "the host's, its localhost included" } else { "none" });
     Ok(jail)
@@ -643,15 +643,19 @@ fn start(options: &Options, host: &Host, jail: Jail) -> Result<i32, String> {
     let (pid, user) = (0x2000_0000, 0x1000_0000); // CLONE_NEWPID, CLONE_NEWUSER
     // Real root needs no user namespace for the other, unless it lacks CAP_SYS_ADMIN.
     if host.uid != 0 || call(UNSHARE, &[pid]).is_err() {
-        const WHAT: &str = "a user namespace for ajail, see Troubleshooting";
-        call(UNSHARE, &[pid | user]).at(WHAT)?;
-        fs::write("/proc/self/setgroups", "deny").at(WHAT)?;
-        fs::write("/proc/self/uid_map", format!("{0} {0} 1", host.uid)).at(WHAT)?;
-        fs::write("/proc/self/gid_map", format!("{0} {0} 1", host.gid)).at(WHAT)?;
+        let why = |error| format!("{error}: forbidden here, or by AppArmor: see mkbwrap.sh");
+        call(UNSHARE, &[pid | user]).map_err(why).at("user-namespace")?;
+        let map = |id| format!("{id} {id} 1");
+        let maps =
+            [("setgroups", "deny".into()), ("uid_map", map(host.uid)), ("gid_map", map(host.gid))];
+        for (file, text) in maps {
+            let written = fs::write(format!("/proc/self/{file}"), text);
+            written.map_err(why).at("user-namespace")?;
+        }
     }
     if host.uid == 0 {
         // bwrap lends devices that are real root's, to chmod, too; through this mount they are not.
-        call(UNSHARE, &[0x2_0000]).at("a mount namespace")?; // CLONE_NEWNS
+        call(UNSHARE, &[0x2_0000]).at("unshare")?; // CLONE_NEWNS
         call(MOUNT, &[0, ptr(c"/"), 0, 0x8_4000]).at("/")?; // MS_REC | MS_SLAVE
         call(MOUNT, &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x5000]).at("/dev")?; // MS_BIND | MS_REC
         call(MOUNT, &[0, ptr(c"/dev"), 0, 0x102b]).at("/dev")?; // the same, read-only
@@ -780,7 +784,7 @@ fn open(path: &Path) -> io::Result<File> {
 /// A file in memory, which holds BYTES.
 fn memory(bytes: &[u8]) -> Result<File, String> {
     let mut file = call([319, 279], &[ptr(c""), 1]).map(file).at("memfd_create")?;
-    file.write_all(bytes).and_then(|()| file.rewind()).at("a file in memory")?;
+    file.write_all(bytes).and_then(|()| file.rewind()).at("memfd")?;
     Ok(file)
 }
 
@@ -793,19 +797,16 @@ fn cut_ties(jail: &mut Jail) -> Result<(), String> {
     // The kernel looks for keys in the session keyring on its own account, too: have a new one.
     if let Err(error) = call([250, 219], &[1]) {
         // keyctl(KEYCTL_JOIN_SESSION_KEYRING); a kernel may have no keys at all.
-        require(error.kind() == Unsupported, "a new session keyring", error)?;
+        require(error.kind() == Unsupported, "keyring", error)?;
     }
     // No core dump, which the host's handler would get. (1 stops that as well, 0 does not.)
     let limited = call([160, 164], &[4, ptr(&[1u64, 1])]); // setrlimit(RLIMIT_CORE)
     let socket = fs::read("/proc/sys/kernel/core_pattern").is_ok_and(|it| it.starts_with(b"@"));
     if limited.is_err() || socket {
-        jail.say(
-            "core dumps",
-            "may reach the host's handler: it is a socket, or their hard limit 0",
-        );
+        jail.say("crashes", "may reach the host's handler: it is a socket, or the limit 0");
     }
     if !landlock_scopes() {
-        jail.say("signals and abstract sockets", "not stopped by this kernel");
+        jail.say("kernel", "stops no signals and no abstract sockets");
     }
     Ok(())
 }
