@@ -126,6 +126,7 @@ fi
 
 HOME=$T/home
 [ "$STAGE" != root ] || HOME=$T/root
+export SHELL=/bin/bash # script(1)'s
 export HOME PATH=$T/bin:$PATH GIT_CONFIG_GLOBAL=$T/home/gitconfig TERM=${TERM:-xterm}
 FS=$HOME/.ajail/fs
 P=''
@@ -1145,6 +1146,22 @@ a_32_bit_or_x32() {
 		print "worked\n"' 2>&1) || :
 	has "$out" ran
 	has "$out" 'denied: Operation not permitted'
+	command -v cc >/dev/null || skip "no C compiler"
+	cat >i386.c <<-'X'
+		static long call(long n, long a, long b, long c) {
+			long r; __asm__ volatile ("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory"); return r;
+		}
+		void _start(void) {
+			long pid; // by i386's getpid
+			call(1, 1, (long)"ran\n", 4);
+			__asm__ volatile ("int $0x80" : "=a"(pid) : "a"(20) : "memory", "r8", "r9", "r10", "r11");
+			if ((int)pid > 0) call(1, 1, (long)"worked\n", 7);
+			call(60, 0, 0, 0);
+		}
+	X
+	cc -O2 -static -nostdlib -fno-stack-protector -o i386 i386.c
+	is "$(jail "$P/i386")" ran
+	[ "$(plain "$P/i386")" != ran ] || lacks "32-bit calls"
 }
 
 claim '--dry-run prints a command that runs as it stands, in any shell, and creates nothing' dry_run
