@@ -569,6 +569,7 @@ fs_without_its_value_says() {
 	refused 'no such option' --bogus
 	refused 'no such option' -x
 	refused --ro --ro= true
+	refused 'nothing after' --fs= true
 	refused --mount= --mount=a true
 	refused --mount= --mount=a,/b,c true
 	refused --mount= --mount=,/b
