@@ -417,6 +417,8 @@ said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks "$git" "$new" 2>&1
 
 /// Where the clone is and whether it is new, made now.
 fn make_clone(options: &Options, host: &Host, name: &OsStr) -> Result<(PathBuf, bool), String> {
+    let git = options.cwd.join(".git");
+    require(git.symlink_metadata().is_ok(), &git, "no repository here: cd to the top of one")?;
     let odd = name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'/');
     require(!odd, name, "the name of a clone has no / and does not begin with a dot")?;
     // One directory a repository: its path with + for /, escaped so that no two are alike.
@@ -430,7 +432,6 @@ fn make_clone(options: &Options, host: &Host, name: &OsStr) -> Result<(PathBuf, 
     if new {
         require(!options.dry_run, &clone, "a dry run does not make it")?;
         DirBuilder::new().recursive(true).mode(0o700).create(&clones).at(&clones)?;
-        let git = options.cwd.join(".git");
         let mut maker = Command::new("/proc/self/exe");
         maker.env_remove("AJAIL_ARGS").current_dir(&clones).args(["--quiet", "--no-net"]);
         for (option, path) in
@@ -453,6 +454,8 @@ fn make_clone(options: &Options, host: &Host, name: &OsStr) -> Result<(PathBuf, 
 
 /// Has PLACES show CLONE for the current directory, and what a push to that needs.
 fn show_clone(options: &Options, clone: &Path, places: &mut Places) {
+    // AJAIL_ARGS locks .git since your git would trust what is in there, but not in a clone.
+    places.retain(|dst, it| !it.optional || !dst.starts_with(options.cwd.join(".git")));
     for place in places.values_mut() {
         if let Ok(path) = place.src.strip_prefix(&options.cwd) {
             place.src = clean(clone, path);
@@ -526,8 +529,9 @@ fn build_jail(options: &Options, host: &Host, places: &Places) -> Result<Jail, S
     }
     jail.argv.extend(["--chdir".into(), options.cwd.clone().into()]);
     jail.argv.extend(options.extra.clone());
-    for word in &options.extra {
-        jail.say(word, "as you say");
+    if !options.extra.is_empty() {
+        let words: Vec<_> = options.extra.iter().map(quoted).collect();
+        jail.say("bwrap", &format!("told {} as well", words.join(" ")));
     }
     if options.userns {
         jail.say("--userns", "--rol and --hide may be undone");
@@ -551,7 +555,7 @@ fn source(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<Opt
         }
         Err(error) if error.kind() == NotFound && src.starts_with(&host.root) => {
             let (root, dst) = (quoted(&host.root), quoted(dst));
-            refuse(src, format!("none yet: ajail --fs={root} --fs-edit mkdir -p {dst}"))
+            refuse(src, format!("none yet: AJAIL_ARGS= ajail --fs={root} --fs-edit mkdir -p {dst}"))
         }
         opened => opened.at(src).map(Some),
     }

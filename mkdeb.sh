@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 		-s) suite=$2; shift ;;
 		-m) mirror=$2; shift ;;
-		-p) packages=$(printf %s "$2" | tr -s ' ' ','); shift ;;
+		-p) packages=$(printf %s "$2" | tr -s ', ' ' '); shift ;;
 		-j) jail=$2; shift ;;
 		-u) user=$2; shift ;;
 		*) dir=$1 ;;
@@ -79,7 +79,7 @@ if [ "$(id -u)" != 0 ] && [ -z "$jail" ]; then
 	fi
 fi
 say "making Debian $suite in $dir${jail:+, in a jail on $jail}"
-set -- --variant=minbase ${packages:+"--include=$packages"} "$suite" "$new" ${mirror:+"$mirror"}
+set -- --variant=minbase "$suite" "$new" ${mirror:+"$mirror"}
 in_jail() {
 	# shellcheck disable=SC2016  # for the shell in there
 	cd "$new" && AJAIL_ARGS='' "$ajail" --quiet --fs="$jail" \
@@ -102,9 +102,26 @@ if ! make "$@" >"$new.log" 2>&1; then
 	die "debootstrap failed"
 fi
 
+# Not by debootstrap, which knows no virtual packages.
+add() {
+	set -- "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $packages"
+	if [ "$(id -u)" = 0 ]; then
+		chroot "$new" sh -c "$1"
+	else
+		cd "$(dirname "$new")" && AJAIL_ARGS='' "$ajail" --quiet --ro --fs="$new" --fs-edit sh -c "$1"
+	fi
+}
+printf 'APT::Sandbox::User "root";\n' >"$new/etc/apt/apt.conf.d/99ajail"
+if [ -n "$packages" ]; then
+	say "adding $packages"
+	if ! (add) >"$new.log" 2>&1; then
+		tail -n 20 "$new.log" >&2
+		die "apt-get could not add $packages"
+	fi
+fi
+
 # One user owns it all, and is the only one that the jail has; its host name is localhost.
 printf '%s\n' '# of a root fs for ajail' '127.0.0.1 localhost' '::1 localhost' >"$new/etc/hosts"
-echo 'APT::Sandbox::User "root";' >"$new/etc/apt/apt.conf.d/99ajail"
 rm -rf "$new/var/cache/apt/archives" && mkdir -p "$new/var/cache/apt/archives/partial"
 find "$new" \( -type b -o -type c \) -delete
 find "$new/dev" -mindepth 1 -delete

@@ -1504,8 +1504,9 @@ clone_mounts() {
 	refused untracked --clone=b --hide=untracked true
 	is "$(clones)" a
 	export AJAIL_ARGS='--hide=untracked;--rol=.git'
-	is "$(jail --clone=c sh -c 'cat f; touch .git/x 2>/dev/null || echo locked')" $'2\nlocked'
+	is "$(jail --clone=c sh -c 'cat f; touch .git/x 2>/dev/null && echo its own')" $'2\nits own'
 	unset AJAIL_ARGS
+	denied 'ead-only' --clone=c --rol=.git 'touch .git/x'
 	is "$(jail --clone=a --rw=.. sh -c 'ls ..; cat f')" $'HEAD\nconfig\nproj\n2'
 }
 
@@ -1521,11 +1522,11 @@ twenty_clones() {
 claim '--clone says what is wrong: no repository, a worktree, no commit, no git, odd names' clone_refused
 clone_refused() {
 	git_in_fs
-	refused 'No such file' --clone true
+	refused 'no repository' --clone true
 	mkdir e && (cd e && git init -q . && refused 'no commit' --clone true)
 	rm -rf e
 	origin
-	mkdir sub && (cd sub && refused 'No such file' --clone true)
+	mkdir sub && (cd sub && refused 'no repository' --clone true)
 	git worktree add -q ../wt side && (cd ../wt && refused 'main worktree' --clone true)
 	refused 'too long' --clone="$(printf %0300d 0)" true
 	mv .git ../g
