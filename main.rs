@@ -293,8 +293,9 @@ fn look_at_host(options: &Options) -> Result<Host, String> {
         return refuse(&options.bwrap, "not on the PATH: install bubblewrap 0.12, see mkbwrap.sh");
     };
     let why = "lies below here, where a jail could have put it: cd elsewhere";
-    floor.push(ids(&bwrap));
-    require(!holds(&ids(&options.cwd), &ids(&bwrap)), &bwrap, why)?;
+    let own = ids(&bwrap);
+    require(!holds(&ids(&options.cwd), &own), &bwrap, why)?;
+    floor.push(own);
     let root = name.canonicalize().at(name)?;
     Ok(Host { uid: me.uid(), gid: me.gid(), dot_ajail, root, bwrap, floor })
 }
