@@ -51,7 +51,9 @@ case $release:$arch in
 	"$pinned:aarch64") sum=${sum:-$aarch64} ;;
 esac
 [ -n "$sum" ] || die "the sum of $release for $arch is not known here: name it with --sha256"
-[ -z "$packages" ] || command -v bwrap >/dev/null || die "there is no bwrap to add packages with: run mkbwrap.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+ajail=$(command -v ajail) || ajail=$here/target/release/ajail
+[ -z "$packages" ] || [ -x "$ajail" ] || die "there is no ajail to add packages in: cargo build --release"
 if ! command -v curl >/dev/null && ! command -v wget >/dev/null; then
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die "there is neither curl nor wget: install one"; fi
 	say "installing curl"
@@ -87,12 +89,10 @@ tar -xzf "$new.tar" -C "$new" --no-same-owner
 printf '%s\n' "$mirror/$branch/main" "$mirror/$branch/community" >"$new/etc/apk/repositories"
 if [ -n "$packages" ]; then
 	say "adding $packages"
-	touch "$new/etc/resolv.conf"
+	# In a jail, where what belongs to others by name belongs to the one user that there is.
 	# shellcheck disable=SC2086  # a list of words
-	if ! bwrap --unshare-all --unshare-user --share-net --disable-userns --uid 0 --gid 0 --cap-drop ALL --die-with-parent \
-		--bind "$new" / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run --ro-bind-try /etc/resolv.conf /etc/resolv.conf \
-		--clearenv --setenv PATH /usr/sbin:/usr/bin:/sbin:/bin --chdir / \
-		apk add --no-cache $packages >"$new.log" 2>&1; then
+	if ! (cd /tmp && AJAIL_ARGS='' "$ajail" --quiet --hide --fs="$new" --fs-edit apk add --no-cache $packages) \
+		>"$new.log" 2>&1; then
 		tail -n 20 "$new.log" >&2
 		die "apk could not add $packages"
 	fi

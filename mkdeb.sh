@@ -108,7 +108,7 @@ add() {
 	if [ "$(id -u)" = 0 ]; then
 		chroot "$new" sh -c "$1"
 	else
-		cd "$(dirname "$new")" && AJAIL_ARGS='' "$ajail" --quiet --ro --fs="$new" --fs-edit sh -c "$1"
+		cd /tmp && AJAIL_ARGS='' "$ajail" --quiet --hide --fs="$new" --fs-edit sh -c "$1"
 	fi
 }
 printf 'APT::Sandbox::User "root";\n' >"$new/etc/apt/apt.conf.d/99ajail"
