@@ -82,7 +82,7 @@ fn main() {
 fn run() -> Result<i32, String> {
     let options = parse()?;
     if let Some(text) = options.print {
-        return io::stdout().write_all(text.as_bytes()).at("output").map(|()| 0);
+        return print(text);
     }
     for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
         // As any directory's descriptor, it would be a way into the host's tree.
@@ -110,10 +110,14 @@ fn run() -> Result<i32, String> {
         let _ = io::stderr().write_all(jail.status.as_bytes());
     }
     if options.dry_run {
-        let text = dry_run(&options, &host, &jail);
-        return io::stdout().write_all(text.as_bytes()).at("output").map(|()| 0);
+        return print(&dry_run(&options, &host, &jail));
     }
     start(&options, &host, jail)
+}
+
+fn print(text: &str) -> Result<i32, String> {
+    io::stdout().write_all(text.as_bytes()).at("output")?;
+    Ok(0)
 }
 
 /// What every refusal looks like: WHAT, on one line whatever it holds, and WHY.
@@ -280,8 +284,9 @@ fn look_at_host(options: &Options) -> Result<Host, String> {
     let mut floor = vec![ids(&env::current_exe().at("ajail")?), ids(&root_fses), ids(&name)];
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
         there += &(quoted(entry.file_name()) + " ");
-        if entry.path().is_symlink() && entry.path().exists() {
-            floor.push(ids(&entry.path())); // the others lie in there
+        let path = entry.path();
+        if path.is_symlink() && path.exists() {
+            floor.push(ids(&path)); // the others lie in there
         }
     }
     // One of another user is of no use: an overlay cannot copy up what the jail cannot own.
@@ -580,6 +585,7 @@ fn mount(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<(), 
     let flags = if meta.is_dir() { of_dir } else { of_no_dir };
     let why = format!("{} is not for this sort of file: use rol", kind.name);
     require(!flags.is_empty(), src, why)?;
+    let mode = format!("{:o}", meta.mode() & 0o777);
     for word in flags.split(' ') {
         let file = match word {
             "OPENED" => opened.try_clone(),
@@ -590,7 +596,7 @@ fn mount(jail: &mut Jail, host: &Host, dst: &Path, place: &Place) -> Result<(), 
                 continue;
             }
             flag => {
-                jail.add(&flag.replace("MODE", &format!("{:o}", meta.mode() & 0o777)));
+                jail.add(&flag.replace("MODE", &mode));
                 continue;
             }
         };
@@ -641,7 +647,8 @@ fn start(options: &Options, host: &Host, jail: Jail) -> Result<i32, String> {
         [("--args", argv.join(OsStr::new("\0")).as_bytes()), ("--seccomp", &filter)]
     {
         let file = memory(bytes)?;
-        bwrap.arg(flag).arg(file.as_raw_fd().to_string());
+        let fd = file.as_raw_fd().to_string();
+        bwrap.args([flag, &fd]);
         passed.push(file);
     }
     bwrap.arg("--").args(&options.command);
