@@ -11,13 +11,14 @@
 //!
 //! It does not stop
 //! - what is left in a writable directory and run later, by you or, set-id, by anybody: use --ro,
-//!   --rol=.git, or --clone (whose objects and branches the jail can still damage);
-//! - servers on localhost, your network, ports shared by SO_REUSEPORT: use --no-net;
+//!   --rol=.git, or --clone (whose .git it reads, and whose objects and branches it can damage);
+//! - sending out what it sees, servers on localhost, ports shared by SO_REUSEPORT: use --no-net;
 //! - Unix sockets in what you mount, hard links into it, your terminal and its session's priority;
 //!   descriptors 0 to 2, which can be reopened for reading and writing both;
 //! - flaws of the kernel; filling memory, and limits that are counted for each user; a core handler
 //!   that is a socket, or where the hard limit of core dumps is 0;
-//! - the host from replacing what is locked or hidden, or mounting below it: that is then open;
+//! - the host from replacing what is locked or hidden, or mounting below it: that is then open, as
+//!   what it had mounted below a writable directory is writable;
 //! - a running jail from swapping a directory for a symlink under the overlay of another that just
 //!   starts: bwrap takes an overlay's source, and a device's, by its path only;
 //! - with --userns: undoing --rol and --hide, your control group if it is yours to write, and
@@ -321,7 +322,7 @@ fn holds(outer: &[Id], inner: &[Id]) -> bool {
 
 // ---- 3. Options become places: what is to be seen where, outer before inner.
 
-/// By where they are seen. The one before "/home/me/a/b" in the order may be "/home/me", say.
+/// By where they are seen: in a map's order what is inside comes after, so that nothing is covered.
 type Places = BTreeMap<PathBuf, Place>;
 
 #[derive(Clone)]
@@ -667,12 +668,17 @@ fn start(options: &Options, host: &Host, jail: Jail) -> Result<i32, String> {
     }
     if host.uid == 0 {
         // bwrap lends devices that are real root's, to chmod, too; through this mount they are not.
-        call(UNSHARE, &[0x2_0000]).at("unshare")?; // CLONE_NEWNS
-        call(MOUNT, &[0, ptr(c"/"), 0, 0x8_4000]).at("/")?; // MS_REC | MS_SLAVE
+        own_mounts().at("mounts")?;
         call(MOUNT, &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x5000]).at("/dev")?; // MS_BIND | MS_REC
         call(MOUNT, &[0, ptr(c"/dev"), 0, 0x102b]).at("/dev")?; // the same, read-only
     }
     supervise(bwrap, passed)
+}
+
+/// A mount namespace, of whose mounts the host sees nothing.
+fn own_mounts() -> io::Result<i64> {
+    call(UNSHARE, &[0x2_0000])?; // CLONE_NEWNS
+    call(MOUNT, &[0, ptr(c"/"), 0, 0x8_4000]) // MS_REC | MS_SLAVE
 }
 
 /// Runs COMMAND, which gets PASSED and ends when ajail does. Its status is ajail's.
@@ -710,8 +716,7 @@ fn in_child(passed: &[File]) -> io::Result<()> {
     if process::id() == 1 && !Path::new("/proc/2").exists() {
         // bwrap looks there for its second process, and ends if there is none; on most hosts any
         // will do. In a container it needs the /proc of this namespace.
-        call(UNSHARE, &[0x2_0000])?; // CLONE_NEWNS
-        call(MOUNT, &[0, ptr(c"/"), 0, 0x8_4000])?; // MS_REC | MS_SLAVE
+        own_mounts()?;
         call(MOUNT, &[ptr(c"proc"), ptr(c"/proc"), ptr(c"proc"), 14])?; // nosuid, nodev, noexec
     }
     // Landlock, which asks for no_new_privs: no rule for files and ports, but no abstract socket,
