@@ -1226,6 +1226,7 @@ claim_root 'real root cannot change the devices of the host that it is lent' rea
 real_root_devices() {
 	local was
 	was=$(stat -c '%a %Y' /dev/full)
+	finally "chmod 666 /dev/full" # where the guard fails, the host's is what changes
 	denied 'ead-only' 'chmod 644 /dev/full'
 	denied 'ead-only' 'touch /dev/full'
 	is "$(stat -c '%a %Y' /dev/full)" "$was"
