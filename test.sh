@@ -574,15 +574,11 @@ fs_without_its_value_says() {
 	refused --mount= --mount=a,/b,c true
 	refused --mount= --mount=,/b
 	AJAIL_ARGS='sh' refused 'no such option' true
-	AJAIL_ENV_=x refused 'names no variable' true
-	r=0
-	env 'AJAIL_ENV_X$(id)=1' ajail true 2>../err || r=$?
-	is $r 125
 }
 
-claim 'a root fs that does not exist is refused with a list of those that do' a_root_fs_that_does
+claim 'a root fs that does not exist is refused, with where to look and how to make one' a_root_fs_that_does
 a_root_fs_that_does() {
-	refused 'there are' --fs=nope
+	refused 'see $HOME/.ajail/fs' --fs=nope
 	HOME=$P refused mkalpine.sh true
 }
 
@@ -591,12 +587,12 @@ a_path_that_does_not() {
 	local option
 	for option in --hide=typo --ro=typo --rw=typo --rol=typo --mount=typo,/x; do refused typo $option true; done
 	for option in --fs-edit=opt/x --home-edit=.claude; do
-		refused "ajail --fs=$ROOT_FS --fs-edit mkdir -p" $option true
+		refused "ajail --fs-edit mkdir -p" $option true
 	done
 	[ -z "$(ls -A)" ]
 	[ ! -e "$FS/default/opt/x" ]
 	own_fs
-	eval "$(ajail --fs=own --home-edit=.claude 2>&1 | grep -o 'ajail --fs=.*') 2>/dev/null"
+	jail --fs=own --fs-edit mkdir -p /root/.claude
 	jail --fs=own --home-edit=.claude touch /root/.claude/kept
 	[ -e "$FS/own/root/.claude/kept" ]
 }
@@ -609,9 +605,9 @@ defaults() {
 	out=$(ajail sh -c 'cat .env; echo ok' 2>&1)
 	has "$out" ok
 	hasnt "$out" $'\nx'
-	has "$out" "$P/.git: not there: no --rol"
-	has "$out" "$P/a/b: not there"
-	has "$out" "/etc/conf: not there"
+	has "$out" "$P/.git: not there, skipped"
+	has "$out" "$P/a/b: not there, skipped"
+	has "$out" "/etc/conf: not there, skipped"
 	is "$(ls -A)" .env
 	refused 'No such file' --hide=typo true
 	AJAIL_ARGS="--hide=$HOME/typo" refused 'No such file' true
@@ -655,7 +651,6 @@ no_path_leads_through_a() {
 	echo s >../out/s
 	jail ln -s "$(realpath ../out)" a
 	for o in --rw=a --ro=a --rol=a --hide=a --rw=a/s --mount=a,/m,rw --rw="$P/a"; do refused symlink "$o" true; done
-	refused "$(realpath ../out)" --rw=a true
 	mkdir locked ../data
 	jail ln -s locked to
 	for k in rw ro rol hide; do refused symlink --mount=../data,to/made,$k --rol=locked true; done; is "$(ls -A locked)" ''
@@ -691,7 +686,7 @@ a_path_of_fs_edit() {
 	refused symlink --fs=own --fs-edit=etc/door true
 	refused symlink --fs=own --home-edit=door true
 	mkdir ../x
-	refused 'none yet' --fs=own "--fs-edit=../../../$(realpath ../x)" true
+	refused 'mkdir -p' --fs=own "--fs-edit=../../../$(realpath ../x)" true
 	jail --fs=own --fs-edit=../../../etc touch /etc/dots
 	[ -e "$FS/own/etc/dots" ]
 }
@@ -700,7 +695,7 @@ claim 'nothing is mounted over / or the jail'\''s own /dev and /proc' its_own
 its_own() {
 	for d in / /x/.. /dev /proc /proc/1; do refused 'has its own' --mount=.,$d true; done
 	for o in --rw=/ --hide=/; do refused 'has its own' $o true; done
-	(cd / && refused 'has its own' true && refused 'has its own' --ro true && refused 'has its own' --hide true)
+	(cd / && refused 'cd elsewhere' true && refused 'cd elsewhere' --ro true && refused 'cd elsewhere' --hide true)
 }
 
 claim 'nothing is writable that contains ~/.ajail, a root fs, bwrap or ajail, or lies in one' the_floor
@@ -1176,9 +1171,11 @@ dry_run() {
 	out=$(ajail --quiet --dry-run --ro --hide=d --hide=h --ro=f --rol=$'a\'; touch x #' \
 		sh -c 'ls d; cat f h; echo "$TOKEN"; touch lost')
 	hasnt "$out" "it's"
-	has "$out" '"$AJAIL_ENV_TOKEN"'
+	has "$out" '"$(printenv AJAIL_ENV_TOKEN)"'
 	is "$(sh -c "$out")" $'r\nit\'s'
 	is "$(bash -c "$out")" $'r\nit\'s'
+	out=$(env 'AJAIL_ENV_$(touch x)=1' ajail --quiet --dry-run sh -c 'echo ran')
+	is "$(sh -c "$out")" ran
 	[ ! -e lost ] && [ ! -e x ]
 	export AJAIL_ENV_HOME=/me
 	is "$(bash -c "$(ajail --quiet --dry-run sh -c 'echo $HOME')")" "$(jail sh -c 'echo $HOME')"
@@ -1249,7 +1246,7 @@ a_root_fs_of_somebody() {
 claim_root 'cd / is refused for root too' cd_is_refused_for_root
 cd_is_refused_for_root() {
 	cd /
-	refused "the jail has its own" sh
+	refused 'cd elsewhere' sh
 }
 
 # ---- One user.
@@ -1386,7 +1383,7 @@ origin() {
 	echo new >untracked
 	cp .git/config .git/HEAD ..
 }
-repository() { echo "$HOME/.ajail/clone/$(echo "${P#/}" | tr / +)"; }
+repository() { echo "$HOME/.ajail/clone/$(echo "$P" | tr / +)"; }
 clones() { ls -A "$(repository)" 2>/dev/null || :; }
 
 claim '--clone: the jail works on a clone, and a plain git push arrives as the clone'\''s branch' clone
@@ -1414,7 +1411,6 @@ clone_branch() {
 	is "$(jail --clone=side sh -c 'git branch --show-current; cat f')" $'side\n1'
 	jail --clone=side sh -c 'echo 5 >f; git commit -qam five; git push -q'
 	is "$(git log --format=%s -1 side)" five
-	has "$(ajail --clone=new true 2>&1)" 'clone: new, without uncommitted'
 }
 
 claim 'a named clone is taken up as it was left, a nameless one is new, and others cannot read them' taken_up
@@ -1465,7 +1461,6 @@ clone_info() {
 	origin
 	rm -r .git/objects/info
 	refused objects/info --clone=a true
-	is "$(clones)" ''
 }
 
 claim 'a clone that a jail has replaced by a symlink is refused' clone_symlink
@@ -1497,13 +1492,12 @@ with_ro_the_clones_changes() {
 	is "$(jail --clone=a ls)" f
 }
 
-claim 'the mount options apply to the clone, and one that does not fit leaves no clone' clone_mounts
+claim 'the mount options apply to the clone, and one that does not fit is refused' clone_mounts
 clone_mounts() {
 	git_in_fs
 	origin
 	is "$(jail --clone=a --hide=f sh -c 'cat f; echo ok')" ok
 	refused untracked --clone=b --hide=untracked true
-	is "$(clones)" a
 	export AJAIL_ARGS='--hide=untracked;--rol=.git'
 	is "$(jail --clone=c sh -c 'cat f; touch .git/x 2>/dev/null && echo its own')" $'2\nits own'
 	unset AJAIL_ARGS
