@@ -773,8 +773,10 @@ no_descriptor_above_2_reaches() {
 	exec 9</etc 7<"$HOME"
 	is "$(jail sh -c 'ls /proc/$$/fd; :' | tr '\n' ' ')" '0 1 2 '
 	has "$(plain sh -c 'ls /proc/self/fd/9/' 9</etc)" passwd
-	echo a >f
-	is "$(AJAIL_ENV_A=b jail --ro=f sh -c 'ls /proc/$$/fd; :' | tr '\n' ' ')" '0 1 2 '
+	mkdir ro hide rol rw
+	touch f g
+	is "$(AJAIL_ENV_A=b jail --ro=f --hide=g --ro=ro --hide=hide --rol=rol --rw=rw --dev=/dev/zero --bw=--chdir \
+		--bw="$P" sh -c 'ls /proc/$$/fd; :' | tr '\n' ' ')" '0 1 2 '
 }
 
 claim 'no key of the caller'\''s can be reached, in the session'\''s keyring or the user'\''s' no_key_of_the_callers
@@ -1009,6 +1011,34 @@ early() {
 	n=$(left $long)
 	kill $pid
 	[ "$n" -gt 0 ]
+}
+
+claim_both 'killed before its child has tied itself to it, ajail leaves no process' untied
+untied() {
+	local long=9$RANDOM$RANDOM pid
+	command -v cc >/dev/null || skip "no C compiler"
+	# The child takes its time for prctl(PR_SET_PDEATHSIG), so that ajail is gone before.
+	cat >slow.c <<-'X'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <sys/syscall.h>
+		int usleep(unsigned);
+		long syscall(long n, long a, long b, long c, long d, long e, long f) {
+			long (*next)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+			if (n == SYS_prctl && a == 1) usleep(500000);
+			return next(n, a, b, c, d, e, f);
+		}
+	X
+	cc -shared -fPIC -o slow.so slow.c -ldl
+	for kill in true 'kill -KILL'; do
+		LD_PRELOAD=$P/slow.so ajail --quiet sleep $long & pid=$!
+		sleep 0.2
+		$kill $pid
+		sleep 1
+		if [ "$kill" = true ]; then [ "$(left $long)" -gt 0 ]; else is "$(left $long)" 0; fi
+		kill $pid 2>/dev/null || :
+		sleep 0.3
+	done
 }
 
 claim 'killed while bwrap is stopped, or stopped itself, ajail leaves no process' stopped
