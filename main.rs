@@ -166,15 +166,25 @@ struct Jail {
 
 /// By where they are seen: in a map's order what is inside comes after, so that nothing is covered.
 type Places = BTreeMap<PathBuf, Place>;
-/// The source, in the root fs if it is relative; and whether it need not be there.
-type Place = (Kind, PathBuf, bool);
+
+#[derive(Clone)]
+struct Place {
+    kind: Kind,
+    src: PathBuf,   // if it is relative, in the root fs
+    optional: bool, // it may be missing
+}
+
 /// What options call it, whether what the jail writes there is kept, and what the status says.
 type Kind = (&'static str, bool, &'static str);
-const RW: Kind = ("rw", true, "writable, changes are kept");
-const RO: Kind = ("ro", false, "changes vanish");
-const ROL: Kind = ("rol", false, "read-only");
-const HIDE: Kind = ("hide", false, "empty, changes vanish");
-const DEV: Kind = ("dev", true, "device, changes are kept");
+const WRITABLE: Kind = ("rw", true, "writable, changes are kept");
+const OVERLAID: Kind = ("ro", false, "changes vanish");
+const LOCKED: Kind = ("rol", false, "read-only");
+const HIDDEN: Kind = ("hide", false, "empty, changes vanish");
+const DEVICE: Kind = ("dev", true, "device, changes are kept");
+
+fn place(kind: Kind, src: impl Into<PathBuf>) -> Place {
+    Place { kind, src: src.into(), optional: false }
+}
 
 // ---- 1. Words become options. Nothing here looks at a file system.
 
@@ -188,8 +198,8 @@ fn parse() -> Result<Jail, String> {
             parse_option(&mut jail, OsStr::from_bytes(word))?;
         }
     }
-    for (_, src, optional) in jail.places.values_mut() {
-        *optional = src.starts_with(&jail.cwd); // defaults are for more than one project
+    for place in jail.places.values_mut() {
+        place.optional = place.src.starts_with(&jail.cwd); // a default for more than one project
     }
     let mut argv = env::args_os().skip(1).peekable();
     while let Some(word) = argv.next_if(|word| word.as_bytes().starts_with(b"-")) {
@@ -214,8 +224,8 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--fs", Some(_)) => jail.fs = text.into(),
         ("--fs-edit" | "--home-edit", _) => {
             let dst = clean(if name == "--fs-edit" { "/" } else { "/root" }, text);
-            let src = dst.strip_prefix("/").unwrap_or(&dst).into();
-            jail.places.insert(dst, (RW, src, false));
+            let in_root_fs = place(WRITABLE, dst.strip_prefix("/").unwrap_or(&dst));
+            jail.places.insert(dst, in_root_fs);
         }
         ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev" | "--mount", Some(_)) => {
             let why = "write it as --mount=SRC,DST or --mount=SRC,DST,KIND";
@@ -245,12 +255,14 @@ fn parse_place(jail: &mut Jail, name: &str, path: &OsStr) -> Option<()> {
         words.push("ro".as_ref());
     }
     let [src, dst, kind] = words[..] else { return None };
-    let kind = [RW, RO, ROL, HIDE, DEV].into_iter().find(|(name, ..)| kind == *name)?;
+    let kind = [WRITABLE, OVERLAID, LOCKED, HIDDEN, DEVICE]
+        .into_iter()
+        .find(|(name, ..)| kind == *name)?;
     if src.is_empty() || dst.is_empty() {
         return None;
     }
     let [src, dst] = [src, dst].map(|path| clean(&jail.cwd, path));
-    jail.places.insert(dst, (kind, src, false));
+    jail.places.insert(dst, place(kind, src));
     Some(())
 }
 
@@ -269,33 +281,10 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 
 // ---- 2. The host: what the jail is made of.
 
-fn look_at_host(jail: &mut Jail) -> Result<(), String> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
-    let bwrap = dirs.map(|dir| dir.join(&jail.bwrap_bin)).find(|bin| bin.is_file());
-    let why = "not on the PATH: install bubblewrap 0.12, see mkbwrap.sh";
-    jail.bwrap = at(&jail.bwrap_bin, bwrap.ok_or(why))?;
-    let own = ids(&jail.bwrap);
-    let why = "lies below here, where a jail could have put it: cd elsewhere";
-    require(!holds(&ids(&jail.cwd), &own), &jail.bwrap, why)?;
-    jail.dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
-    let root_fses = jail.dot_ajail.join("fs");
-    let root = root_fses.join(&jail.fs);
-    // One of another user is of no use: an overlay cannot copy up what the jail cannot own.
-    let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
-    require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
-    jail.floor = vec![own, ids(&at("ajail", env::current_exe())?), ids(&root_fses), ids(&root)];
-    for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
-        jail.floor.push(ids(&entry.path())); // as a symlink it lies elsewhere
-    }
-    jail.root = at(&root, root.canonicalize())?;
-    Ok(())
-}
-
 /// What the kernel knows a file by, whatever its paths.
 type Id = (u64, u64);
 
-/// Of PATH and of all that holds it, by that path and by its real one; a bind mount gives it more.
+/// PATH's, and then those of all that holds it, by that path and by its real one.
 fn ids(path: &Path) -> Vec<Id> {
     let real = path.canonicalize().unwrap_or_default();
     let above = path.ancestors().chain(real.ancestors()).flat_map(Path::metadata);
@@ -303,32 +292,56 @@ fn ids(path: &Path) -> Vec<Id> {
 }
 
 fn holds(outer: &[Id], inner: &[Id]) -> bool {
-    outer.first().is_some_and(|own| inner.contains(own))
+    outer.first().is_some_and(|id| inner.contains(id))
+}
+
+fn look_at_host(jail: &mut Jail) -> Result<(), String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
+    let bwrap = dirs.map(|dir| dir.join(&jail.bwrap_bin)).find(|bin| bin.is_file());
+    let why = "not on the PATH: install bubblewrap 0.12, see mkbwrap.sh";
+    jail.bwrap = at(&jail.bwrap_bin, bwrap.ok_or(why))?;
+    let bwrap = ids(&jail.bwrap);
+    let why = "lies below here, where a jail could have put it: cd elsewhere";
+    require(!holds(&ids(&jail.cwd), &bwrap), &jail.bwrap, why)?;
+    let dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
+    jail.dot_ajail = dot_ajail.canonicalize().unwrap_or(dot_ajail);
+    let root_fses = jail.dot_ajail.join("fs");
+    let root = root_fses.join(&jail.fs);
+    // One of another user is of no use: an overlay cannot copy up what the jail cannot own.
+    let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
+    require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
+    jail.floor = vec![bwrap, ids(&at("ajail", env::current_exe())?), ids(&root_fses), ids(&root)];
+    for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
+        jail.floor.push(ids(&entry.path())); // as a symlink it lies elsewhere
+    }
+    jail.root = at(&root, root.canonicalize())?;
+    Ok(())
 }
 
 // ---- 3. Places: what is to be seen where, outer before inner.
 
 fn add_places(jail: &mut Jail) {
     let Jail { places, cwd, root, .. } = jail;
-    places.entry(cwd.clone()).or_insert((RW, cwd.clone(), false));
+    places.entry(cwd.clone()).or_insert(place(WRITABLE, &*cwd));
     if let (true, Ok(src)) = (jail.net, fs::canonicalize("/etc/resolv.conf")) {
         // bwrap mounts on no symlink, as systemd-resolved's is: mount where that leads.
         let link = fs::read_link(root.join("etc/resolv.conf"));
         let dst = clean("/etc", link.unwrap_or("resolv.conf".into()));
-        places.entry(dst).or_insert((ROL, src, false));
+        places.entry(dst).or_insert(place(LOCKED, src));
     }
 }
 
-/// In what is kept the jail could rename a directory on the way to another place, and put its own
-/// there: /p/a, where /p is rw and /p/a/.git locked. A mount it cannot: so /p/a becomes one, as /p.
+/// In what is kept, the jail could rename a directory on the way to another place, and put its own
+/// there: /p/a, if /p is rw and /p/a/.git locked. A mount it cannot, so /p/a becomes one, like /p.
 fn with_ways(places: &Places, root: &Path) -> Places {
     let mut all = places.clone();
     for way in places.keys().flat_map(|dst| dst.ancestors()) {
         let holder = way.ancestors().find_map(|dir| places.get_key_value(dir));
-        let Some((top, (RW, src, _))) = holder else { continue };
+        let Some((top, Place { kind: kind @ (_, true, _), src, .. })) = holder else { continue };
         let src = src.join(way.strip_prefix(top).unwrap_or(way));
         if root.join(&src).exists() {
-            all.entry(way.into()).or_insert((RW, src, false));
+            all.entry(way.into()).or_insert(place(*kind, src));
         }
     }
     all
@@ -386,31 +399,32 @@ fn clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
             end(status); // it has said why
         }
     }
-    Ok(at(clone, clones.canonicalize())?.join(name)) // itself it may be no symlink
+    Ok(clone)
 }
 
 /// Has the places show CLONE for the current directory, and what a push to that needs.
 fn show_clone(jail: &mut Jail, clone: &Path) {
     let Jail { places, cwd, .. } = jail;
     let git = &cwd.join(".git");
-    // AJAIL_ARGS locks .git since your git would trust what is in there, but not in a clone.
-    places.retain(|dst, (.., optional)| !*optional || !dst.starts_with(git));
-    for (_, src, _) in places.values_mut() {
-        if let Ok(path) = src.strip_prefix(&cwd) {
-            *src = clean(clone, path);
+    // AJAIL_ARGS locks .git since your git would trust what is in there, which is not for a clone.
+    places.retain(|dst, place| !place.optional || !dst.starts_with(git));
+    for place in places.values_mut() {
+        if let Ok(path) = place.src.strip_prefix(&cwd) {
+            place.src = clean(clone, path);
         }
     }
-    let kind = places[cwd].0;
+    let as_cwd = places[cwd].kind;
     for (kind, part, optional) in [
-        (ROL, "", false),
-        (kind, "objects", false),
-        (ROL, "objects/info", false), // alternates would have your git read any directory
-        (kind, "refs/heads", true),   // refs/replace would have it show other commits
-        (kind, "refs/tags", true),
-        (kind, "reftable", true),
-        (RO, "logs", true), // for show: as symlinks they would lead your every commit
+        (LOCKED, "", false),
+        (as_cwd, "objects", false),
+        (LOCKED, "objects/info", false), // alternates would have your git read any directory
+        (as_cwd, "refs/heads", true),    // refs/replace would have it show other commits
+        (as_cwd, "refs/tags", true),
+        (as_cwd, "reftable", true),
+        (OVERLAID, "logs", true), // for show: as symlinks they would lead your every commit
     ] {
-        places.insert(clean("/ajail/origin", part), (kind, clean(git, part), optional));
+        let place = Place { optional, ..place(kind, clean(git, part)) };
+        places.insert(clean("/ajail/origin", part), place);
     }
 }
 
@@ -419,7 +433,10 @@ fn show_clone(jail: &mut Jail, clone: &Path) {
 impl Jail {
     fn add(&mut self, words: &str) -> &mut Jail {
         self.shown += " \\\n ";
-        words.split(' ').fold(self, Jail::add_word)
+        for word in words.split(' ') {
+            self.add_word(word);
+        }
+        self
     }
 
     fn add_word(&mut self, word: impl AsRef<OsStr>) -> &mut Jail {
@@ -436,19 +453,19 @@ impl Jail {
         self
     }
 
-    fn say(&mut self, what: impl AsRef<OsStr>, is: &str) {
-        self.status += &format!("ajail: {}: {is}\n", quoted(what));
+    fn say(&mut self, what: impl AsRef<OsStr>, how: &str) {
+        self.status += &format!("ajail: {}: {how}\n", quoted(what));
     }
 }
 
 fn build_argv(jail: &mut Jail) -> Result<(), String> {
-    let root = jail.places.remove(Path::new("/")).unwrap_or((RO, "".into(), false));
+    let root = jail.places.remove(Path::new("/")).unwrap_or(place(OVERLAID, ""));
     mount(jail, Path::new("/"), &root)?;
     let path = "--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:\
                 /sbin:/bin";
     for (needed, flags) in [
         // No process, IPC object or cgroup of the host's, nor its name; no network unless shared.
-        (true, "--unshare-all --unshare-user --hostname localhost"),
+        (true, "--unshare-all --unshare-user --unshare-cgroup --hostname localhost"),
         (jail.net, "--share-net"),
         (true, "--uid 0 --gid 0"),   // root by name, for package managers
         (true, "--cap-drop ALL"),    // real root could undo the mounts
@@ -489,46 +506,47 @@ fn build_argv(jail: &mut Jail) -> Result<(), String> {
 }
 
 /// Looks at what is opened, and has just that mounted.
-fn mount(jail: &mut Jail, dst: &Path, (kind, path, optional): &Place) -> Result<(), String> {
-    let (name, kept, status) = *kind;
-    let src = &clean(&jail.root, path);
-    let own = dst == Path::new("/") && path.is_absolute() || dst == Path::new("/dev");
-    require(!own && !dst.starts_with("/proc"), dst, "the jail has its own: cd into a project")?;
-    let opened = match open(src, [0x20_0000, 0, 4]) {
-        // O_PATH, RESOLVE_NO_SYMLINKS
+fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
+    let (name, kept, status) = place.kind;
+    let src = &clean(&jail.root, &place.src);
+    let of_host = place.src.is_absolute();
+    let over_root = of_host && dst == Path::new("/");
+    let reserved = over_root || dst == Path::new("/dev") || dst.starts_with("/proc");
+    require(!reserved, dst, "the jail has its own: cd into a project")?;
+    let opened = match open(src, O_PATH, RESOLVE_NO_SYMLINKS) {
         Ok(opened) => opened,
-        Err(error) if *optional && matches!(error.kind(), NotFound | NotADirectory) => {
+        Err(error) if place.optional && matches!(error.kind(), NotFound | NotADirectory) => {
             jail.say(dst, "not there, skipped");
             return Ok(());
         }
         Err(error) => {
             let cure = match error.raw_os_error() {
                 Some(40) => ": name where the symlink leads", // ELOOP: a jail may have left it
-                _ if path.is_relative() => ": ajail --fs-edit mkdir -p makes it",
+                _ if !of_host => ": ajail --fs-edit mkdir -p makes it",
                 _ => "",
             };
             return at(src, Err(format!("{error}{cure}")));
         }
     };
-    if kept && path.is_absolute() {
+    if kept && of_host {
         let own = ids(src);
         let apart = jail.floor.iter().all(|part| !holds(&own, part) && !holds(part, &own));
         let why = "writable, it could change the next jail: cd into a project, or use --ro";
         require(apart, src, why)?;
     }
     let meta = at(src, opened.metadata())?;
-    match (*kind, meta.is_dir()) {
-        (RW, _) => jail.pass("--bind-fd", opened),
-        (ROL, _) => jail.pass("--ro-bind-fd", opened),
-        (RO, true) => jail.add("--overlay-src").add_word(src).add("--tmp-overlay"),
-        (HIDE, true) => jail.add("--tmpfs"),
-        (RO, false) if meta.is_file() => {
+    match (place.kind, meta.is_dir()) {
+        (WRITABLE, _) => jail.pass("--bind-fd", opened),
+        (LOCKED, _) => jail.pass("--ro-bind-fd", opened),
+        (OVERLAID, true) => jail.add("--overlay-src").add_word(src).add("--tmp-overlay"),
+        (HIDDEN, true) => jail.add("--tmpfs"),
+        (OVERLAID, false) if meta.is_file() => {
             let content = format!("/proc/self/fd/{}", opened.as_raw_fd());
             jail.add(&format!("--perms {:o}", meta.mode() & 0o777));
-            jail.pass("--bind-data", at(src, open(content, [0; 3]))?)
+            jail.pass("--bind-data", at(src, open(content, 0, 0))?)
         }
-        (HIDE, false) => jail.pass("--bind-data", at(src, open("/dev/null", [0; 3]))?),
-        (DEV, _) if !meta.is_file() => jail.add("--dev-bind").add_word(src),
+        (HIDDEN, false) => jail.pass("--bind-data", at(src, open("/dev/null", 0, 0))?),
+        (DEVICE, _) if !meta.is_file() => jail.add("--dev-bind").add_word(src),
         _ => return at(src, Err(format!("{name} is not for this sort of file: use rol"))),
     };
     jail.add_word(dst);
@@ -555,7 +573,7 @@ fn cut_ties(jail: &mut Jail) -> Option<i64> {
     // Landlock, with no rule for files and ports: but no abstract socket, such as an X server's, and
     // no signal to the caller's process group, nor to ajail, which must not be in there itself.
     let landlock = call("landlock_create_ruleset", &[ptr(&[0u64, 0, 3]), 24]);
-    for (so, what, is) in [
+    for (weaker, what, how) in [
         (keyring.is_err(), "keyring", "the caller's, for what the kernel looks up by itself"),
         (crashes.is_err(), "crashes", "may reach the host's handler, as their hard limit is 0"),
         (landlock.is_err(), "kernel", "stops no signals and no abstract sockets"),
@@ -564,8 +582,8 @@ fn cut_ties(jail: &mut Jail) -> Option<i64> {
         (jail.net, "network", "the host's, its localhost included"),
         (!jail.net, "network", "none"),
     ] {
-        if so {
-            jail.say(what, is);
+        if weaker {
+            jail.say(what, how);
         }
     }
     landlock.ok()
@@ -593,15 +611,12 @@ fn start(mut jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
 
 fn namespaces() -> io::Result<()> {
     let (uid, gid) = (getuid(), getgid());
-    // Real root needs no user namespace for the other, unless it lacks CAP_SYS_ADMIN.
-    if uid != 0 || call("unshare", &[0x2000_0000]).is_err() {
-        call("unshare", &[0x3000_0000])?; // CLONE_NEWPID, and with CLONE_NEWUSER
-        fs::write("/proc/self/setgroups", "deny")?;
-        fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
-        fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
-    }
+    call("unshare", &[0x3000_0000])?; // CLONE_NEWPID and, to be allowed that, CLONE_NEWUSER
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
+    fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
     if uid == 0 {
-        // bwrap lends devices that are real root's, to chmod, too; through this mount they are not.
+        // bwrap lends devices that are real root's, to chmod, too; not through this mount.
         own_mounts()?;
         call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x5000])?; // MS_BIND | MS_REC
         call("mount", &[0, ptr(c"/dev"), 0, 0x102b])?; // the same, read-only
@@ -651,6 +666,9 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
 
 // ---- 7. What std has no function for, straight from the kernel.
 
+const O_PATH: u64 = 0x20_0000;
+const RESOLVE_NO_SYMLINKS: u64 = 4;
+
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("the numbers of system calls are those of x86_64 and aarch64");
 const AARCH64: usize = cfg!(target_arch = "aarch64") as usize;
@@ -690,9 +708,9 @@ fn ptr<T: ?Sized>(it: &T) -> i64 {
 }
 
 /// A descriptor that bwrap inherits, if it is not closed before.
-fn open(path: impl AsRef<Path>, how: [u64; 3]) -> io::Result<File> {
+fn open(path: impl AsRef<Path>, flags: u64, resolve: u64) -> io::Result<File> {
     let path = CString::new(path.as_ref().as_os_str().as_bytes())?;
-    let number = call("openat2", &[-100, ptr(&*path), ptr(&how), 24])?; // AT_FDCWD
+    let number = call("openat2", &[-100, ptr(&*path), ptr(&[flags, 0, resolve]), 24])?; // AT_FDCWD
     // SAFETY: it is new, and nobody else's.
     Ok(unsafe { File::from_raw_fd(number as i32) })
 }
@@ -756,9 +774,9 @@ fn filter(userns: bool) -> Vec<u8> {
         for call in *calls {
             let mut rest = 2 * conditions.len() as u8 + 1; // of this rule, to be skipped
             code.extend([(load, 0, 0, NR), (equal, 0, rest, call[AARCH64])]);
-            for (at, value) in *conditions {
+            for (offset, value) in *conditions {
                 rest -= 2;
-                code.extend([(load, 0, 0, *at), (equal, 0, rest, *value)]);
+                code.extend([(load, 0, 0, *offset), (equal, 0, rest, *value)]);
             }
             code.push((answer, 0, 0, *what));
         }
