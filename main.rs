@@ -1,28 +1,31 @@
 //! ajail runs a program you don't completely trust in a jail made by bubblewrap (bwrap).
 //!
 //! It promises that the program
-//! - sees a root file system (root fs) of its own, the current directory and what you name, and no
-//!   other file, process, variable or descriptor, no abstract socket and no key's content of yours;
+//! - sees a root file system (root fs) of its own, the current directory and what you name. Of the
+//!   rest of the host it sees no file but /etc/resolv.conf, no process, variable or descriptor, no
+//!   abstract socket and no key's content;
 //! - has no privilege, even where root runs ajail;
-//! - leaves nothing but what the status calls "kept";
-//! - ends when ajail does, from its first millisecond on, and gets your Ctrl-C for its own.
+//! - leaves nothing but what the status calls "kept", and a clone;
+//! - ends when ajail ends, from its first millisecond on. Ctrl-C is the program's.
 //!
 //! It trusts the kernel, bwrap, the root fs, and the directories on your PATH.
 //!
 //! It does not stop
-//! - what is left in a writable directory and run later, by you or, set-id, by anybody: use --ro,
-//!   --rol=.git, or --clone (whose .git it reads, and whose objects and branches it can damage);
-//! - sending out what it sees, servers on localhost, ports shared by SO_REUSEPORT: use --no-net;
-//! - Unix sockets in what you mount, hard links into it, your terminal and its session's priority;
-//!   descriptors 0 to 2, which can be reopened for reading and writing both;
-//! - flaws of the kernel; filling memory, and limits that are counted for each user; a core handler
-//!   that is a socket, or where the hard limit of core dumps is 0;
-//! - the host from replacing what is locked or hidden, or mounting below it: that is then open, as
-//!   what it had mounted below a writable directory is writable;
-//! - a running jail from swapping a directory for a symlink under the overlay of another that just
-//!   starts: bwrap takes an overlay's source, and a device's, by its path only;
-//! - with --userns: undoing --rol and --hide, your control group if it is yours to write, and
-//!   seizing bwrap's process 1, which in its first milliseconds shows the host's files;
+//! - what is left in a writable directory and run later: by you or, set-id, by anybody. Use --ro,
+//!   --rol=.git, or --clone (which reads all of .git, and can damage its objects and branches);
+//! - sending out what it sees, use of servers on localhost, ports shared by SO_REUSEPORT. Use
+//!   --no-net;
+//! - use of Unix sockets and FIFOs in what you mount, of a file's other hard links, of what your
+//!   groups may there, of your terminal, and of descriptors 0 to 2 for both reading and writing;
+//! - flaws of the kernel, filling the memory, reaching limits that are counted per user;
+//! - a crash from starting the host's core handler, if that is a socket, or if the hard limit of
+//!   core dumps is 0;
+//! - the host from replacing what is locked or hidden, or mounting below it, which is then open;
+//! - what a bind mount of the host's shows at a second path, ~/.ajail/fs included;
+//! - a running jail from swapping a directory for a symlink below a --ro or --dev place of another
+//!   jail that just starts: bwrap takes these by path. (All else is mounted as it was looked at.)
+//! - with --userns: undoing --rol and --hide, changing your control group if you may, and seizing
+//!   bwrap's process 1, which shows the host's files in its first milliseconds;
 //! - before Linux 6.12: abstract sockets and signals.
 
 use std::ffi::{CString, OsStr, OsString};
@@ -65,11 +68,8 @@ Environment: AJAIL_ARGS      options, separated by ';', taken before those of th
                              they name below the current directory and is not there is skipped
              AJAIL_ENV_NAME  given to the jail as NAME; else it gets TERM and COLORTERM only
 Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails; 125 if ajail refuses
-Examples:    ajail --ro --no-net make test    a build that can neither change nor send anything
-             ajail --rol=.git --hide=.env sh  a shell that works here, but not on .git or .env
-             ajail --fs-edit apk add nodejs   a package to stay in the root fs
+Example:     ajail --rol=.git --hide=.env sh  a shell that works here, but not on .git or .env
 ";
-const VERSION: &str = concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n");
 
 fn main() {
     end(run().unwrap_or_else(|refusal| {
@@ -80,7 +80,7 @@ fn main() {
 
 fn end(status: i32) -> ! {
     if let 130 | 131 = status {
-        // SIGINT or SIGQUIT was its end: so it is ajail's, for a shell's loop to end as well.
+        // SIGINT or SIGQUIT ended the program. If it ends ajail, too, a shell's loop stops.
         signal(status - 128, 0);
         raise(status - 128);
     }
@@ -88,7 +88,7 @@ fn end(status: i32) -> ! {
 }
 
 fn run() -> Result<i32, String> {
-    // The descriptor of a directory would be a way into the host's tree.
+    // Whatever else is open, a directory above all, would be a way into the host's files.
     at("close_range", call("close_range", &[3, u32::MAX.into(), 0]))?;
     for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
         require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
@@ -118,7 +118,7 @@ fn print(text: &str) -> Result<i32, String> {
     at("output", io::stdout().write_all(text.as_bytes())).map(|()| 0)
 }
 
-/// What every refusal looks like: WHAT it was about, on one line whatever it holds, and why.
+/// Every refusal is made here: what it is about, on one line whatever that holds, and why.
 fn at<T, E: Display>(what: impl AsRef<OsStr>, result: Result<T, E>) -> Result<T, String> {
     result.map_err(|why| format!("{}: {why}", quoted(what)))
 }
@@ -127,7 +127,7 @@ fn require(fine: bool, what: impl AsRef<OsStr>, why: &str) -> Result<(), String>
     if fine { Ok(()) } else { at(what, Err(why)) }
 }
 
-/// A word as any POSIX shell reads it; in bash's $'' only where a terminal would act on it.
+/// WORD as a shell reads it. Only what a terminal would act on is in bash's $''.
 fn quoted(word: impl AsRef<OsStr>) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=,:@%".contains(c);
     match word.as_ref().to_str() {
@@ -137,7 +137,7 @@ fn quoted(word: impl AsRef<OsStr>) -> String {
     }
 }
 
-/// All that is known of the jail to be. Each step adds to it.
+/// All that is known of the jail. Each step adds what its number says.
 #[derive(Default)]
 struct Jail {
     // 1. What is asked for.
@@ -157,24 +157,25 @@ struct Jail {
     dot_ajail: PathBuf,
     root: PathBuf, // the root fs
     bwrap: PathBuf,
-    floor: Vec<Vec<Id>>, // what the next jail stands on, which none may write
+    floor: Vec<Vec<Id>>, // bwrap, ajail and the root fses: no jail may write to them
     // 5. What bwrap and you are told.
     argv: Vec<OsString>,
     shown: String, // the same, for a shell
     status: String,
 }
 
-/// By where they are seen: in a map's order what is inside comes after, so that nothing is covered.
+/// What the jail sees where. A map is in order, so that what is inside is mounted after what holds
+/// it, and nothing is covered.
 type Places = BTreeMap<PathBuf, Place>;
 
 #[derive(Clone)]
 struct Place {
     kind: Kind,
     src: PathBuf,   // if it is relative, in the root fs
-    optional: bool, // it may be missing
+    optional: bool, // where it is missing, it is skipped
 }
 
-/// What options call it, whether what the jail writes there is kept, and what the status says.
+/// Its name in options; whether what the jail writes there is kept; what the status says.
 type Kind = (&'static str, bool, &'static str);
 const WRITABLE: Kind = ("rw", true, "writable, changes are kept");
 const OVERLAID: Kind = ("ro", false, "changes vanish");
@@ -199,7 +200,7 @@ fn parse() -> Result<Jail, String> {
         }
     }
     for place in jail.places.values_mut() {
-        place.optional = place.src.starts_with(&jail.cwd); // a default for more than one project
+        place.optional = place.src.starts_with(&jail.cwd); // not every project has it
     }
     let mut argv = env::args_os().skip(1).peekable();
     while let Some(word) = argv.next_if(|word| word.as_bytes().starts_with(b"-")) {
@@ -241,7 +242,9 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--dry-run", None) => jail.dry_run = true,
         ("--quiet", None) => jail.quiet = true,
         ("--help" | "-h", None) => jail.print = Some(USAGE),
-        ("--version", None) => jail.print = Some(VERSION),
+        ("--version", None) => {
+            jail.print = Some(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
         _ => return at(word, Err("no such option: see ajail --help, where some have a =VALUE")),
     }
     Ok(())
@@ -250,23 +253,23 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
 fn parse_place(jail: &mut Jail, name: &str, path: &OsStr) -> Option<()> {
     let mut words: Vec<_> = path.as_bytes().split(|b| *b == b',').map(OsStr::from_bytes).collect();
     if name != "--mount" {
-        words = vec![path, path, name[2..].as_ref()];
+        words = vec![path, path, name[2..].as_ref()]; // --rw=PATH is --mount=PATH,PATH,rw
     } else if words.len() == 2 {
         words.push("ro".as_ref());
+    }
+    if words.contains(&OsStr::new("")) {
+        return None;
     }
     let [src, dst, kind] = words[..] else { return None };
     let kind = [WRITABLE, OVERLAID, LOCKED, HIDDEN, DEVICE]
         .into_iter()
         .find(|(name, ..)| kind == *name)?;
-    if src.is_empty() || dst.is_empty() {
-        return None;
-    }
     let [src, dst] = [src, dst].map(|path| clean(&jail.cwd, path));
     jail.places.insert(dst, place(kind, src));
     Some(())
 }
 
-/// PATH made absolute from BASE, and . and .. resolved as they are spelled.
+/// PATH below BASE, or PATH if it is absolute. Each .. is resolved as it is spelled.
 fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in base.as_ref().join(path).components() {
@@ -281,10 +284,10 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 
 // ---- 2. The host: what the jail is made of.
 
-/// What the kernel knows a file by, whatever its paths.
+/// What the kernel knows a file by, under whatever path: device and inode.
 type Id = (u64, u64);
 
-/// PATH's, and then those of all that holds it, by that path and by its real one.
+/// First PATH's, then those of all directories above it, as it is spelled and as it really is.
 fn ids(path: &Path) -> Vec<Id> {
     let real = path.canonicalize().unwrap_or_default();
     let above = path.ancestors().chain(real.ancestors()).flat_map(Path::metadata);
@@ -308,12 +311,14 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     jail.dot_ajail = dot_ajail.canonicalize().unwrap_or(dot_ajail);
     let root_fses = jail.dot_ajail.join("fs");
     let root = root_fses.join(&jail.fs);
-    // One of another user is of no use: an overlay cannot copy up what the jail cannot own.
+    // In one of another user no file can be changed: the overlay's copy would be that user's.
     let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
     require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
-    jail.floor = vec![bwrap, ids(&at("ajail", env::current_exe())?), ids(&root_fses), ids(&root)];
+    jail.floor = vec![bwrap, ids(Path::new("/proc/self/exe")), ids(&root_fses), ids(&root)];
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
-        jail.floor.push(ids(&entry.path())); // as a symlink it lies elsewhere
+        if entry.path().is_symlink() {
+            jail.floor.push(ids(&entry.path())); // it lies elsewhere
+        }
     }
     jail.root = at(&root, root.canonicalize())?;
     Ok(())
@@ -325,35 +330,38 @@ fn add_places(jail: &mut Jail) {
     let Jail { places, cwd, root, .. } = jail;
     places.entry(cwd.clone()).or_insert(place(WRITABLE, &*cwd));
     if let (true, Ok(src)) = (jail.net, fs::canonicalize("/etc/resolv.conf")) {
-        // bwrap mounts on no symlink, as systemd-resolved's is: mount where that leads.
+        // bwrap refuses to mount on a symlink: mount where the root fs' leads, if it is one.
         let link = fs::read_link(root.join("etc/resolv.conf"));
         let dst = clean("/etc", link.unwrap_or("resolv.conf".into()));
         places.entry(dst).or_insert(place(LOCKED, src));
     }
 }
 
-/// In what is kept, the jail could rename a directory on the way to another place, and put its own
-/// there: /p/a, if /p is rw and /p/a/.git locked. A mount it cannot, so /p/a becomes one, like /p.
-fn with_ways(places: &Places, root: &Path) -> Places {
+/// Adds the directories on the way from a place that is kept to a place inside of it. Where /p is
+/// writable and /p/a/.git locked, the jail could else rename /p/a and put its own /p/a/.git there.
+/// A mount cannot be renamed, so /p/a becomes one, of the same kind as /p.
+fn with_ways(jail: &Jail) -> Places {
+    let places = &jail.places;
     let mut all = places.clone();
     for way in places.keys().flat_map(|dst| dst.ancestors()) {
         let holder = way.ancestors().find_map(|dir| places.get_key_value(dir));
         let Some((top, Place { kind: kind @ (_, true, _), src, .. })) = holder else { continue };
-        let src = src.join(way.strip_prefix(top).unwrap_or(way));
-        if root.join(&src).exists() {
+        let src = src.join(way.strip_prefix(top).unwrap_or(way)); // it is below TOP
+        if jail.root.join(&src).exists() {
             all.entry(way.into()).or_insert(place(*kind, src));
         }
     }
     all
 }
 
-// ---- 4. A clone is made by ajail itself, in a jail of its own: git on the host would trust what a
-// jail wrote there. It is whole: with hard links the jail could write to the origin's files.
+// ---- 4. A clone. git runs in a jail as well, as it trusts a configuration that a jail may have
+// written. It copies all: through hard links the jail could write to the repository's own files.
 
+/// Its arguments: the repository as messages name it, its .git, the name of the clone.
 const MAKE_CLONE: &str = r"IFS= && set -f # no word is split
 refuse() { printf 'ajail: %s: %s\n' $what $1 >&2; exit 125; }
 what=$1 git=$2 name=$3
-# What a jail wrote there has git fetch nothing, by no program.
+# The configuration is to have git fetch nothing, by no program.
 export GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=file
 trap 'exit 130' INT TERM HUP
 command -v git >/dev/null ||
@@ -373,18 +381,18 @@ said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks $git $new 2>&1 && 
     refuse 'git: '$(echo $said | tail -n 1 | tr -cd '[:print:]')
 [ ! -e $name ] && mv $new $name 2>/dev/null || refuse 'its name is too long, or taken now'";
 
-/// Where it is, and makes it if it is not there.
+/// Where the clone is. It is made if it is not there.
 fn clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos().to_string();
     let name = if name.is_empty() { OsStr::new(&now) } else { name };
     require(Path::new(name).file_name() == Some(name), name, "a clone's name has no / in it")?;
-    // One directory a repository: its path with + for /, escaped so that no two are alike.
+    // A directory for each repository: its path with + for /, and a + in it escaped.
     let path = jail.cwd.as_os_str().as_bytes().escape_ascii().to_string();
     let clones = jail.dot_ajail.join("clone").join(path.replace('+', r"\x2b").replace('/', "+"));
     let clone = clones.join(name);
     if !jail.dry_run && !clone.exists() {
         let git = &jail.cwd.join(".git");
-        require(git.symlink_metadata().is_ok(), git, "no repository here: cd to the top of one")?;
+        require(git.exists(), git, "no repository here: cd to the top of one")?;
         at(&clones, DirBuilder::new().recursive(true).mode(0o700).create(&clones))?;
         let mut maker = Command::new("/proc/self/exe");
         maker.env_remove("AJAIL_ARGS").current_dir(&clones);
@@ -402,11 +410,11 @@ fn clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     Ok(clone)
 }
 
-/// Has the places show CLONE for the current directory, and what a push to that needs.
+/// Has the jail see CLONE in place of the current directory, and what it needs for a push to that.
 fn show_clone(jail: &mut Jail, clone: &Path) {
     let Jail { places, cwd, .. } = jail;
     let git = &cwd.join(".git");
-    // AJAIL_ARGS locks .git since your git would trust what is in there, which is not for a clone.
+    // What AJAIL_ARGS says of .git protects your own, which the jail does not see here.
     places.retain(|dst, place| !place.optional || !dst.starts_with(git));
     for place in places.values_mut() {
         if let Ok(path) = place.src.strip_prefix(&cwd) {
@@ -414,21 +422,22 @@ fn show_clone(jail: &mut Jail, clone: &Path) {
         }
     }
     let as_cwd = places[cwd].kind;
-    for (kind, part, optional) in [
-        (LOCKED, "", false),
-        (as_cwd, "objects", false),
-        (LOCKED, "objects/info", false), // alternates would have your git read any directory
-        (as_cwd, "refs/heads", true),    // refs/replace would have it show other commits
-        (as_cwd, "refs/tags", true),
-        (as_cwd, "reftable", true),
-        (OVERLAID, "logs", true), // for show: as symlinks they would lead your every commit
+    for (kind, part) in [
+        (LOCKED, ""),
+        (as_cwd, "objects"),
+        (LOCKED, "objects/info"), // a file alternates there has git read other directories
+        (as_cwd, "refs/heads"),   // not all of refs: refs/replace has git show other commits
+        (as_cwd, "refs/tags"),
+        (as_cwd, "reftable"),
+        (OVERLAID, "logs"), // git writes them; a symlink there would lead your next commit
     ] {
+        let optional = part != "objects/info"; // if it were missing, the jail could make it
         let place = Place { optional, ..place(kind, clean(git, part)) };
         places.insert(clean("/ajail/origin", part), place);
     }
 }
 
-// ---- 5. Places become what bwrap and you are told, one after the other, so that both agree.
+// ---- 5. Places become what bwrap is told and what you are told, in one pass, so that both agree.
 
 impl Jail {
     fn add(&mut self, words: &str) -> &mut Jail {
@@ -445,9 +454,11 @@ impl Jail {
         self
     }
 
-    /// FLAG and the number of FILE, which is open from now on until bwrap closes it.
+    /// FLAG and the number of FILE, which stays open, over exec as well, until bwrap closes it.
     fn pass(&mut self, flag: &str, file: File) -> &mut Jail {
         let number = file.into_raw_fd();
+        // F_SETFD: no close-on-exec. If this fails, bwrap fails, as it misses the descriptor.
+        let _ = call("fcntl", &[number.into(), 2, 0]);
         let path = fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
         self.add(&format!("{flag} {number}")).shown += &format!(" {number}<{}", quoted(path));
         self
@@ -464,18 +475,18 @@ fn build_argv(jail: &mut Jail) -> Result<(), String> {
     let path = "--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:\
                 /sbin:/bin";
     for (needed, flags) in [
-        // No process, IPC object or cgroup of the host's, nor its name; no network unless shared.
+        // Namespaces: no process, IPC object, control group or name of the host's. No network, too.
         (true, "--unshare-all --unshare-user --unshare-cgroup --hostname localhost"),
         (jail.net, "--share-net"),
         (true, "--uid 0 --gid 0"),   // root by name, for package managers
         (true, "--cap-drop ALL"),    // real root could undo the mounts
-        (true, "--die-with-parent"), // all that ties what is pasted from a dry run
-        // Fresh ones, over the root fs and below all that may be mounted in them.
+        (true, "--die-with-parent"), // for what is pasted from a dry run
+        // Fresh ones, over the root fs and below all that is mounted in them later.
         (true, "--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run --dir /run/lock"),
-        // Every capability, as in a user namespace of its own, opens more of the kernel. And
-        // process 1 is bwrap: not to be written to, nor its program, a file of the host's.
+        // In a user namespace of its own the program would have every capability, and so reach more
+        // of the kernel. /proc/1 is bwrap's, with its memory and its program, a file of the host's.
         (!jail.userns, "--disable-userns --tmpfs /proc/1"),
-        // Real root owns the host's settings in there, and needs no capability to write them.
+        // Real root owns the host's settings in /proc/sys, and needs no capability to write them.
         (getuid() == 0, "--remount-ro /proc"),
         (true, "--setenv HOME /root --setenv USER root --setenv LANG C.UTF-8"),
         (true, "--setenv IS_SANDBOX 1"), // agents ask for it where they run as root
@@ -487,7 +498,7 @@ fn build_argv(jail: &mut Jail) -> Result<(), String> {
     }
     for name in ["TERM", "COLORTERM"] {
         if let Some(value) = env::var_os(name) {
-            jail.add(&format!("--setenv {name}")).add_word(value);
+            jail.add("--setenv").add_word(name).add_word(value);
         }
     }
     for (variable, value) in env::vars_os() {
@@ -496,7 +507,7 @@ fn build_argv(jail: &mut Jail) -> Result<(), String> {
             jail.shown += &format!(" \"$(printenv {})\"", quoted(variable)); // it may be a secret
         }
     }
-    for (dst, place) in &with_ways(&jail.places, &jail.root) {
+    for (dst, place) in &with_ways(jail) {
         mount(jail, dst, place)?;
     }
     for word in &jail.extra.clone() {
@@ -505,29 +516,24 @@ fn build_argv(jail: &mut Jail) -> Result<(), String> {
     Ok(())
 }
 
-/// Looks at what is opened, and has just that mounted.
+/// Opens the source, looks at what was opened, and has just that mounted.
 fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
-    let (name, kept, status) = place.kind;
+    let (_, kept, status) = place.kind;
     let src = &clean(&jail.root, &place.src);
     let of_host = place.src.is_absolute();
-    let over_root = of_host && dst == Path::new("/");
-    let reserved = over_root || dst == Path::new("/dev") || dst.starts_with("/proc");
-    require(!reserved, dst, "the jail has its own: cd into a project")?;
-    let opened = match open(src, O_PATH, RESOLVE_NO_SYMLINKS) {
-        Ok(opened) => opened,
-        Err(error) if place.optional && matches!(error.kind(), NotFound | NotADirectory) => {
+    let in_place_of_root = dst == Path::new("/") && of_host;
+    let its_own = in_place_of_root || dst == Path::new("/dev") || dst.starts_with("/proc");
+    require(!its_own, dst, "the jail has its own: cd into a project")?;
+    let opened = match open(src) {
+        Err(error) if place.optional && error.kind() == NotFound => {
             jail.say(dst, "not there, skipped");
             return Ok(());
         }
-        Err(error) => {
-            let cure = match error.raw_os_error() {
-                Some(40) => ": name where the symlink leads", // ELOOP: a jail may have left it
-                _ if !of_host => ": ajail --fs-edit mkdir -p makes it",
-                _ => "",
-            };
-            return at(src, Err(format!("{error}{cure}")));
-        }
+        opened => opened,
     };
+    // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
+    let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
+    let opened = at(src, opened.map_err(|error| format!("{error}: {why}")))?;
     if kept && of_host {
         let own = ids(src);
         let apart = jail.floor.iter().all(|part| !holds(&own, part) && !holds(part, &own));
@@ -543,11 +549,11 @@ fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
         (OVERLAID, false) if meta.is_file() => {
             let content = format!("/proc/self/fd/{}", opened.as_raw_fd());
             jail.add(&format!("--perms {:o}", meta.mode() & 0o777));
-            jail.pass("--bind-data", at(src, open(content, 0, 0))?)
+            jail.pass("--bind-data", at(src, File::open(content))?)
         }
-        (HIDDEN, false) => jail.pass("--bind-data", at(src, open("/dev/null", 0, 0))?),
+        (HIDDEN, false) => jail.pass("--bind-data", at(src, File::open("/dev/null"))?),
         (DEVICE, _) if !meta.is_file() => jail.add("--dev-bind").add_word(src),
-        _ => return at(src, Err(format!("{name} is not for this sort of file: use rol"))),
+        _ => return at(src, Err("not for this sort of file: use rol")),
     };
     jail.add_word(dst);
     let from = if src == dst { String::new() } else { format!(", from {}", quoted(src)) };
@@ -564,14 +570,15 @@ fn dry_run(jail: &Jail) -> String {
             # session keyring, no other descriptors; 10< and $'...' are bash's\n"
 }
 
-/// Cuts what no namespace does, and has the status say what is weaker.
+/// Cuts the ties that no namespace cuts. Where that fails, the status says what is weaker.
 fn cut_ties(jail: &mut Jail) -> Option<i64> {
-    // KEYCTL_JOIN_SESSION_KEYRING: the kernel looks for keys in there on its own account, too.
+    // KEYCTL_JOIN_SESSION_KEYRING: a new one, as the kernel uses the keys in it on its own, too.
     let keyring = call("keyctl", &[1]);
-    // RLIMIT_CORE: the host's handler would get a core dump. (1 stops that as well, 0 does not.)
+    // RLIMIT_CORE: the host's core handler runs outside of the jail. With a limit of 1 the kernel
+    // does not start it; with 0 it does.
     let crashes = call("setrlimit", &[4, ptr(&[1u64, 1])]);
-    // Landlock, with no rule for files and ports: but no abstract socket, such as an X server's, and
-    // no signal to the caller's process group, nor to ajail, which must not be in there itself.
+    // Landlock, to forbid abstract sockets, such as an X server's, and signals to the caller's
+    // process group. It is for the child: were ajail under it as well, the jail could signal ajail.
     let landlock = call("landlock_create_ruleset", &[ptr(&[0u64, 0, 3]), 24]);
     for (weaker, what, how) in [
         (keyring.is_err(), "keyring", "the caller's, for what the kernel looks up by itself"),
@@ -591,12 +598,11 @@ fn cut_ties(jail: &mut Jail) -> Option<i64> {
 
 // ---- 6. The start: bwrap as process 1 of a PID namespace, which the kernel ends with ajail.
 
-fn start(mut jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
-    // By descriptor, since every user may read a command line; and with no environment, which would
-    // be there to read in the jail, as its process 1's.
+fn start(jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
+    // The arguments by descriptor, since every user may read a command line. No environment, since
+    // the jail could read it as that of process 1.
     let mut bwrap = Command::new(&jail.bwrap);
     bwrap.env_clear();
-    jail.argv.push("".into());
     let argv = jail.argv.join(OsStr::new("\0"));
     for (flag, bytes) in [("--args", argv.as_bytes()), ("--seccomp", &filter(jail.userns))] {
         let number = at("memfd_create", call("memfd_create", &[ptr(c""), 0]))?.to_string();
@@ -604,8 +610,7 @@ fn start(mut jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
         bwrap.args([flag, &number]);
     }
     bwrap.arg("--").args(&jail.command);
-    let why = "forbidden here, or by AppArmor: see mkbwrap.sh";
-    at("namespaces", namespaces().map_err(|error| format!("{error}: {why}")))?;
+    at("namespaces, see mkbwrap.sh", namespaces())?; // AppArmor may forbid them, for one
     supervise(&mut bwrap, landlock)
 }
 
@@ -616,7 +621,8 @@ fn namespaces() -> io::Result<()> {
     fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
     fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
     if uid == 0 {
-        // bwrap lends devices that are real root's, to chmod, too; not through this mount.
+        // The jail gets some of the host's devices. Real root owns them, and could chmod them,
+        // but not on a read-only mount.
         own_mounts()?;
         call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x5000])?; // MS_BIND | MS_REC
         call("mount", &[0, ptr(c"/dev"), 0, 0x102b])?; // the same, read-only
@@ -624,23 +630,23 @@ fn namespaces() -> io::Result<()> {
     Ok(())
 }
 
-/// A mount namespace, of whose mounts the host sees nothing.
+/// From here on, mounts are not the host's.
 fn own_mounts() -> io::Result<i64> {
     call("unshare", &[0x2_0000])?; // CLONE_NEWNS
     call("mount", &[0, ptr(c"/"), 0, 0x8_4000]) // MS_REC | MS_SLAVE
 }
 
-/// Runs COMMAND, which ends when ajail does. Its status is ajail's.
+/// Runs COMMAND, which ends when ajail ends. Returns its status.
 fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String> {
     let mut ajail = at("/proc", File::open("/proc/self/cmdline"))?;
     let last_steps = move || {
-        // When ajail ends, this process is killed. If it ended before this line, there is nothing
-        // left to read of it.
+        // From the next line on, the kernel kills this process when ajail ends. If ajail has ended
+        // before, its command line cannot be read any more.
         call("prctl", &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
         ajail.read_exact(&mut [0])?;
         if process::id() == 1 && !Path::new("/proc/2").exists() {
-            // bwrap looks there for its second process, and ends if there is none; on most hosts
-            // any will do. In a container it needs the /proc of this namespace.
+            // bwrap fails if it does not find its second process in /proc. A host has some process
+            // of that number, which will do; a container may not, and needs this namespace's /proc.
             own_mounts()?;
             call("mount", &[ptr(c"proc"), ptr(c"/proc"), ptr(c"proc"), 14])?; // no set-id, devices
         }
@@ -652,22 +658,17 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
     };
     // SAFETY: ajail has one thread, so that no lock is held in the child by another.
     unsafe { command.pre_exec(last_steps) };
-    // Where the caller ignores SIGCHLD, the status would be lost: back to the default.
-    signal(17, 0);
+    signal(17, 0); // SIGCHLD: a caller may have it ignored, which loses the status
     let mut child = at("bwrap", command.spawn())?;
-    // Meanwhile Ctrl-C is the program's, which the terminal sends it to as well.
-    let before = [2, 3].map(|number| (number, signal(number, 1))); // SIGINT, SIGQUIT; SIG_IGN
+    // The terminal sends Ctrl-C to ajail and to the program. Only the program is to act on it.
+    let (int, quit) = (signal(2, 1), signal(3, 1)); // SIGINT and SIGQUIT: SIG_IGN
     let status = at("wait", child.wait())?;
-    for (number, action) in before {
-        signal(number, action); // the next child is to have it
-    }
+    signal(2, int); // for the next child
+    signal(3, quit);
     Ok(status.code().unwrap_or(128 + status.signal().unwrap_or_default()))
 }
 
 // ---- 7. What std has no function for, straight from the kernel.
-
-const O_PATH: u64 = 0x20_0000;
-const RESOLVE_NO_SYMLINKS: u64 = 4;
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("the numbers of system calls are those of x86_64 and aarch64");
@@ -684,6 +685,7 @@ unsafe extern "C" {
 fn call(name: &str, args: &[i64]) -> io::Result<i64> {
     let numbers = match name {
         "close_range" => [436, 436],
+        "fcntl" => [72, 25],
         "keyctl" => [250, 219],
         "landlock_create_ruleset" => [444, 444],
         "landlock_restrict_self" => [446, 446],
@@ -696,7 +698,8 @@ fn call(name: &str, args: &[i64]) -> io::Result<i64> {
         _ => return Err(Unsupported.into()),
     };
     let arg = |n| args.get(n).copied().unwrap_or(0);
-    // SAFETY: numbers, and pointers to what outlives the call and is as large as it wants.
+    // SAFETY: each call above gets numbers, and pointers to what lives long enough and is as large
+    // as the kernel expects.
     match unsafe { syscall(numbers[AARCH64], arg(0), arg(1), arg(2), arg(3), arg(4)) } {
         -1 => Err(io::Error::last_os_error()),
         result => Ok(result),
@@ -707,10 +710,11 @@ fn ptr<T: ?Sized>(it: &T) -> i64 {
     &raw const *it as *const u8 as i64
 }
 
-/// A descriptor that bwrap inherits, if it is not closed before.
-fn open(path: impl AsRef<Path>, flags: u64, resolve: u64) -> io::Result<File> {
-    let path = CString::new(path.as_ref().as_os_str().as_bytes())?;
-    let number = call("openat2", &[-100, ptr(&*path), ptr(&[flags, 0, resolve]), 24])?; // AT_FDCWD
+/// Opens PATH, of whatever sort, if no symlink is on the way.
+fn open(path: &Path) -> io::Result<File> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let how = [0x28_0000u64, 0, 4]; // O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS
+    let number = call("openat2", &[-100, ptr(&*path), ptr(&how), 24])?; // AT_FDCWD
     // SAFETY: it is new, and nobody else's.
     Ok(unsafe { File::from_raw_fd(number as i32) })
 }
@@ -719,25 +723,26 @@ fn open(path: impl AsRef<Path>, flags: u64, resolve: u64) -> io::Result<File> {
 
 const ALLOW: u32 = 0x7fff_0000;
 const DENY: u32 = 0x0005_0001; // with EPERM
-const DONE: u32 = 0x0005_0000; // is all it says, and does nothing
+const DONE: u32 = 0x0005_0000; // with 0: nothing is done, and called a success
 
-// Where the kernel puts a call's number, and its arguments' lower halves.
+// Where the filter finds the number of a call, and the lower halves of its arguments.
 const NR: u32 = 0;
 const ARG0: u32 = 16;
 const ARG1: u32 = 24;
 const ARG2: u32 = 32;
+const IOCTL: &[[u32; 2]] = &[[16, 29]];
 
-/// Calls, by their numbers on x86_64 and aarch64; what must be where; and the answer. The first
-/// that fits counts.
+/// Calls, by their numbers on x86_64 and aarch64; the values that must be at some offsets; and the
+/// answer. The first rule that fits counts.
 type Rule = (&'static [[u32; 2]], &'static [(u32, u32)], u32);
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
-    (&[[16, 29]], &[(ARG1, 0x5412)], DENY), // ioctl: TIOCSTI and
-    (&[[16, 29]], &[(ARG1, 0x541c)], DENY), // TIOCLINUX type into the caller's terminal;
-    (&[[16, 29]], &[(ARG1, 0x5000_9401)], DENY), // btrfs' snapshots, by two numbers,
-    (&[[16, 29]], &[(ARG1, 0x5000_9417)], DENY), // show what --hide hides;
-    (&[[16, 29]], &[(ARG1, 0xc040_6618)], DENY), // fscrypt's removal of keys, by two,
-    (&[[16, 29]], &[(ARG1, 0xc040_6619)], DENY), // locks the host's directory
+    (IOCTL, &[(ARG1, 0x5412)], DENY), // ioctl: TIOCSTI and
+    (IOCTL, &[(ARG1, 0x541c)], DENY), // TIOCLINUX type into the caller's terminal;
+    (IOCTL, &[(ARG1, 0x5000_9401)], DENY), // btrfs' snapshots, by two numbers,
+    (IOCTL, &[(ARG1, 0x5000_9417)], DENY), // show what --hide hides;
+    (IOCTL, &[(ARG1, 0xc040_6618)], DENY), // fscrypt's removal of keys, by two,
+    (IOCTL, &[(ARG1, 0xc040_6619)], DENY), // locks the host's directory
     (&[[101, 117]], &[(ARG1, 1)], DENY), // ptrace would seize process 1, which is bwrap;
     (&[[310, 270], [311, 271]], &[(ARG0, 1)], DENY), // process_vm_readv and _writev, see into it;
     (&[[438, 438]], &[], DENY), // pidfd_getfd, take the host's files from it as it starts
@@ -753,8 +758,8 @@ const RULES: &[Rule] = &[
     (&[[302, 261]], &[(ARG1, 4)], DONE), // prlimit64 and
     (&[[160, 164]], &[(ARG0, 4)], DONE), // setrlimit of RLIMIT_CORE, on whose failure gpg ends
 ];
-/// A jail has one user: these could only do nothing or fail, on which apt, dpkg and tar give up.
-/// (chown and lchown are x86_64's only: the other number is fchown's.)
+/// A jail has one user, so that these could only do nothing, or fail; then apt, dpkg and tar stop.
+/// (aarch64 has no chown and lchown: fchown's number stands in.)
 #[rustfmt::skip]
 const ONE_USER: &[Rule] = &[
     (&[[92, 55], [93, 55], [94, 55], [260, 54]], &[], DONE), // chown, fchown, lchown, fchownat
@@ -766,13 +771,15 @@ const ONE_USER: &[Rule] = &[
 fn filter(userns: bool) -> Vec<u8> {
     let (load, equal, at_least, answer) = (0x20, 0x15, 0x35, 0x06);
     let abi = [0xc000_003e, 0xc000_00b7][AARCH64];
-    // Another ABI has other numbers: i386's, or x32's, which are above these.
+    // Programs of another ABI, which has other numbers, are denied all: i386's by the architecture
+    // (at offset 4), x32's by their numbers, which start at 2^30.
     let mut code = vec![(load, 0, 0, 4), (equal, 0, 2, abi)];
     code.extend([(load, 0, 0, NR), (at_least, 0, 1, 0x4000_0000), (answer, 0, 0, DENY)]);
-    // A namespace of the program's own may have more users.
+    // With --userns there may be more users.
     for (calls, conditions, what) in RULES.iter().chain(if userns { &[] } else { ONE_USER }) {
         for call in *calls {
-            let mut rest = 2 * conditions.len() as u8 + 1; // of this rule, to be skipped
+            // How many instructions of this rule are left, to be skipped if a comparison fails.
+            let mut rest = 2 * conditions.len() as u8 + 1;
             code.extend([(load, 0, 0, NR), (equal, 0, rest, call[AARCH64])]);
             for (offset, value) in *conditions {
                 rest -= 2;
@@ -782,10 +789,6 @@ fn filter(userns: bool) -> Vec<u8> {
         }
     }
     code.push((answer, 0, 0, ALLOW));
-    let mut bytes = vec![];
-    for (op, yes, no, value) in code {
-        bytes.extend([op, 0, yes, no]);
-        bytes.extend(value.to_le_bytes());
-    }
-    bytes
+    let bytes = |(op, yes, no, value)| [[op, 0, yes, no], u32::to_le_bytes(value)].concat();
+    code.into_iter().flat_map(bytes).collect()
 }
