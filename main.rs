@@ -2,8 +2,8 @@
 //!
 //! It promises that the program
 //! - sees a root file system (root fs) of its own, the current directory and what you name. Of the
-//!   rest of the host it sees no file but /etc/resolv.conf, no process, variable or descriptor, no
-//!   abstract socket and no key's content;
+//!   rest of the host it gets at no file but /etc/resolv.conf, and at no process, variable,
+//!   descriptor, abstract socket or key's content;
 //! - has no privilege, even where root runs ajail;
 //! - leaves nothing but what the status calls "kept", and a clone;
 //! - ends when ajail ends, from its first millisecond on. Ctrl-C is the program's.
@@ -15,8 +15,8 @@
 //!   --rol=.git, or --clone (which reads all of .git, and can damage its objects and branches);
 //! - sending out what it sees, use of servers on localhost, ports shared by SO_REUSEPORT. Use
 //!   --no-net;
-//! - use of Unix sockets and FIFOs in what you mount, of a file's other hard links, of what your
-//!   groups may there, of your terminal, and of descriptors 0 to 2 for both reading and writing;
+//! - use of Unix sockets and FIFOs in what you mount, of its files' other hard links, of the rights
+//!   of your groups to it, of your terminal, and of what descriptors 0 to 2 lead to, as its owner;
 //! - flaws of the kernel, filling the memory, reaching limits that are counted per user;
 //! - a crash from starting the host's core handler, if that is a socket, or if the hard limit of
 //!   core dumps is 0;
@@ -26,11 +26,12 @@
 //!   jail that just starts: bwrap takes these by path. (All else is mounted as it was looked at.)
 //! - with --userns: undoing --rol and --hide, changing your control group if you may, and seizing
 //!   bwrap's process 1, which shows the host's files in its first milliseconds;
-//! - before Linux 6.12: abstract sockets and signals.
+//! - as real root: reading what /proc shows to root only;
+//! - before Linux 6.12, or without Landlock: abstract sockets and signals.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind::*, Read, Write};
+use std::io::{self, ErrorKind::NotFound, Read, Write};
 use std::os::unix::{fs::DirBuilderExt, prelude::*};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command};
@@ -40,7 +41,7 @@ const USAGE: &str = "\
 usage: ajail [OPTION]... [--] [COMMAND [ARG]...]
 
 Runs COMMAND, or sh, in a jail: its root is an immutable root fs under a temporary overlay; of the
-host it sees the current directory and what the options name.
+host it sees the current directory, which it may write, and what the options name.
 
   --fs=ROOT_FS            the root fs: a name under ~/.ajail/fs/ (default: default), or /a/path
   --fs-edit[=DIR]         keep changes to the root fs, or only to DIR in it
@@ -59,11 +60,11 @@ host it sees the current directory and what the options name.
   --bw=ARG                one more argument for bwrap, just before COMMAND
   --bwrap-bin=BIN         the bwrap to run
   --dry-run               print what would be run, and run nothing
-  --quiet                 no status output
+  --quiet                 no status output, not even of what this kernel cannot do
   --help                  print this (as -h does)
   --version               print the version
 
-The inner path counts, and of two for one path the later: --ro=a --rw=a/b keeps a/b only.
+The inner path counts, and of two for one path the later: --ro=a --rw=a/b keeps changes to a/b only.
 Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line; what
                              they name below the current directory and is not there is skipped
              AJAIL_ENV_NAME  given to the jail as NAME; else it gets TERM and COLORTERM only
@@ -89,7 +90,7 @@ fn end(status: i32) -> ! {
 
 fn run() -> Result<i32, String> {
     // Whatever else is open, a directory above all, would be a way into the host's files.
-    at("close_range", call("close_range", &[3, u32::MAX.into(), 0]))?;
+    about("close_range", call("close_range", &[3, u32::MAX.into(), 0]))?;
     for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
         require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
     }
@@ -100,8 +101,8 @@ fn run() -> Result<i32, String> {
     look_at_host(&mut jail)?;
     add_places(&mut jail);
     if let Some(name) = &jail.clone {
-        let clone = clone(&jail, name)?;
-        show_clone(&mut jail, &clone);
+        let dir = make_clone(&jail, name)?;
+        show_clone(&mut jail, &dir);
     }
     build_argv(&mut jail)?;
     let landlock = cut_ties(&mut jail);
@@ -115,16 +116,16 @@ fn run() -> Result<i32, String> {
 }
 
 fn print(text: &str) -> Result<i32, String> {
-    at("output", io::stdout().write_all(text.as_bytes())).map(|()| 0)
+    about("output", io::stdout().write_all(text.as_bytes())).map(|()| 0)
 }
 
-/// Every refusal is made here: what it is about, on one line whatever that holds, and why.
-fn at<T, E: Display>(what: impl AsRef<OsStr>, result: Result<T, E>) -> Result<T, String> {
+/// Makes an error a refusal: what it is about, on one line whatever that holds, and why.
+fn about<T, E: Display>(what: impl AsRef<OsStr>, result: Result<T, E>) -> Result<T, String> {
     result.map_err(|why| format!("{}: {why}", quoted(what)))
 }
 
 fn require(fine: bool, what: impl AsRef<OsStr>, why: &str) -> Result<(), String> {
-    if fine { Ok(()) } else { at(what, Err(why)) }
+    if fine { Ok(()) } else { about(what, Err(why)) }
 }
 
 /// WORD as a shell reads it. Only what a terminal would act on is in bash's $''.
@@ -172,7 +173,7 @@ type Places = BTreeMap<PathBuf, Place>;
 struct Place {
     kind: Kind,
     src: PathBuf,   // if it is relative, in the root fs
-    optional: bool, // where it is missing, it is skipped
+    optional: bool, // if it is missing, it is skipped: so for AJAIL_ARGS
 }
 
 /// Its name in options; whether what the jail writes there is kept; what the status says.
@@ -190,7 +191,7 @@ fn place(kind: Kind, src: impl Into<PathBuf>) -> Place {
 // ---- 1. Words become options. Nothing here looks at a file system.
 
 fn parse() -> Result<Jail, String> {
-    let cwd = at("current-directory", env::current_dir())?;
+    let cwd = about("current-directory", env::current_dir())?;
     let (fs, bwrap_bin, command) = ("default".into(), "bwrap".into(), vec!["sh".into()]);
     let mut jail = Jail { cwd, fs, bwrap_bin, command, net: true, ..Jail::default() };
     let words = env::var_os("AJAIL_ARGS").unwrap_or_default();
@@ -231,7 +232,7 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev" | "--mount", Some(_)) => {
             let why = "write it as --mount=SRC,DST or --mount=SRC,DST,KIND";
             let place = parse_place(jail, name, value.unwrap_or(".".as_ref()));
-            at(word, place.ok_or(why))?;
+            about(word, place.ok_or(why))?;
         }
         ("--clone", _) => jail.clone = Some(text.into()),
         ("--net" | "--no-net", None) => jail.net = name == "--net",
@@ -245,7 +246,7 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--version", None) => {
             jail.print = Some(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"));
         }
-        _ => return at(word, Err("no such option: see ajail --help, where some have a =VALUE")),
+        _ => return about(word, Err("no such option: see ajail --help, where some have a =VALUE")),
     }
     Ok(())
 }
@@ -290,25 +291,24 @@ type Id = (u64, u64);
 /// First PATH's, then those of all directories above it, as it is spelled and as it really is.
 fn ids(path: &Path) -> Vec<Id> {
     let real = path.canonicalize().unwrap_or_default();
-    let above = path.ancestors().chain(real.ancestors()).flat_map(Path::metadata);
-    above.map(|it| (it.dev(), it.ino())).collect()
+    let above = path.ancestors().chain(real.ancestors());
+    // (0, 0) is what is not there, but could be made.
+    above.map(|it| it.metadata().map_or((0, 0), |it| (it.dev(), it.ino()))).collect()
 }
 
 fn holds(outer: &[Id], inner: &[Id]) -> bool {
-    outer.first().is_some_and(|id| inner.contains(id))
+    outer.first().is_some_and(|own| inner.contains(own))
 }
 
 fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
     let bwrap = dirs.map(|dir| dir.join(&jail.bwrap_bin)).find(|bin| bin.is_file());
-    let why = "not on the PATH: install bubblewrap 0.12, see mkbwrap.sh";
-    jail.bwrap = at(&jail.bwrap_bin, bwrap.ok_or(why))?;
+    jail.bwrap = about(&jail.bwrap_bin, bwrap.ok_or("install bubblewrap 0.12: see mkbwrap.sh"))?;
     let bwrap = ids(&jail.bwrap);
     let why = "lies below here, where a jail could have put it: cd elsewhere";
     require(!holds(&ids(&jail.cwd), &bwrap), &jail.bwrap, why)?;
-    let dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
-    jail.dot_ajail = dot_ajail.canonicalize().unwrap_or(dot_ajail);
+    jail.dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
     let root_fses = jail.dot_ajail.join("fs");
     let root = root_fses.join(&jail.fs);
     // In one of another user no file can be changed: the overlay's copy would be that user's.
@@ -320,7 +320,7 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
             jail.floor.push(ids(&entry.path())); // it lies elsewhere
         }
     }
-    jail.root = at(&root, root.canonicalize())?;
+    jail.root = about(&root, root.canonicalize())?;
     Ok(())
 }
 
@@ -339,7 +339,8 @@ fn add_places(jail: &mut Jail) {
 
 /// Adds the directories on the way from a place that is kept to a place inside of it. Where /p is
 /// writable and /p/a/.git locked, the jail could else rename /p/a and put its own /p/a/.git there.
-/// A mount cannot be renamed, so /p/a becomes one, of the same kind as /p.
+/// A mount cannot be renamed, so /p/a becomes one, of the same kind as /p. (What bwrap makes on the
+/// way, as the mount point of something else, can be renamed.)
 fn with_ways(jail: &Jail) -> Places {
     let places = &jail.places;
     let mut all = places.clone();
@@ -347,7 +348,7 @@ fn with_ways(jail: &Jail) -> Places {
         let holder = way.ancestors().find_map(|dir| places.get_key_value(dir));
         let Some((top, Place { kind: kind @ (_, true, _), src, .. })) = holder else { continue };
         let src = src.join(way.strip_prefix(top).unwrap_or(way)); // it is below TOP
-        if jail.root.join(&src).exists() {
+        if jail.root.join(&src).symlink_metadata().is_ok() {
             all.entry(way.into()).or_insert(place(*kind, src));
         }
     }
@@ -381,19 +382,21 @@ said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks $git $new 2>&1 && 
     refuse 'git: '$(echo $said | tail -n 1 | tr -cd '[:print:]')
 [ ! -e $name ] && mv $new $name 2>/dev/null || refuse 'its name is too long, or taken now'";
 
-/// Where the clone is. It is made if it is not there.
-fn clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
+/// Makes the clone, if it is not there. Returns where it is.
+fn make_clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos().to_string();
     let name = if name.is_empty() { OsStr::new(&now) } else { name };
     require(Path::new(name).file_name() == Some(name), name, "a clone's name has no / in it")?;
     // A directory for each repository: its path with + for /, and a + in it escaped.
-    let path = jail.cwd.as_os_str().as_bytes().escape_ascii().to_string();
-    let clones = jail.dot_ajail.join("clone").join(path.replace('+', r"\x2b").replace('/', "+"));
-    let clone = clones.join(name);
-    if !jail.dry_run && !clone.exists() {
+    let path = quoted(&jail.cwd).replace('%', "%25").replace('+', "%2B").replace('/', "+");
+    // ~/.ajail may be a symlink; what is in it may not, as a jail may have been run there.
+    let dot_ajail = jail.dot_ajail.canonicalize().unwrap_or(jail.dot_ajail.clone());
+    let clones = dot_ajail.join("clone").join(path);
+    let dir = clones.join(name);
+    if !jail.dry_run && !dir.exists() {
         let git = &jail.cwd.join(".git");
         require(git.exists(), git, "no repository here: cd to the top of one")?;
-        at(&clones, DirBuilder::new().recursive(true).mode(0o700).create(&clones))?;
+        about(&clones, DirBuilder::new().recursive(true).mode(0o700).create(&clones))?;
         let mut maker = Command::new("/proc/self/exe");
         maker.env_remove("AJAIL_ARGS").current_dir(&clones);
         for (option, path) in
@@ -407,18 +410,18 @@ fn clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
             end(status); // it has said why
         }
     }
-    Ok(clone)
+    Ok(dir)
 }
 
-/// Has the jail see CLONE in place of the current directory, and what it needs for a push to that.
-fn show_clone(jail: &mut Jail, clone: &Path) {
+/// Has the jail see DIR, the clone, in place of the current directory, and what it needs to push.
+fn show_clone(jail: &mut Jail, dir: &Path) {
     let Jail { places, cwd, .. } = jail;
     let git = &cwd.join(".git");
     // What AJAIL_ARGS says of .git protects your own, which the jail does not see here.
     places.retain(|dst, place| !place.optional || !dst.starts_with(git));
     for place in places.values_mut() {
         if let Ok(path) = place.src.strip_prefix(&cwd) {
-            place.src = clean(clone, path);
+            place.src = clean(dir, path);
         }
     }
     let as_cwd = places[cwd].kind;
@@ -496,6 +499,17 @@ fn build_argv(jail: &mut Jail) -> Result<(), String> {
             jail.add(flags);
         }
     }
+    add_environment(jail);
+    for (dst, place) in &with_ways(jail) {
+        mount(jail, dst, place)?;
+    }
+    for word in &jail.extra.clone() {
+        jail.add_word(word);
+    }
+    Ok(())
+}
+
+fn add_environment(jail: &mut Jail) {
     for name in ["TERM", "COLORTERM"] {
         if let Some(value) = env::var_os(name) {
             jail.add("--setenv").add_word(name).add_word(value);
@@ -507,13 +521,6 @@ fn build_argv(jail: &mut Jail) -> Result<(), String> {
             jail.shown += &format!(" \"$(printenv {})\"", quoted(variable)); // it may be a secret
         }
     }
-    for (dst, place) in &with_ways(jail) {
-        mount(jail, dst, place)?;
-    }
-    for word in &jail.extra.clone() {
-        jail.add_word(word);
-    }
-    Ok(())
 }
 
 /// Opens the source, looks at what was opened, and has just that mounted.
@@ -521,9 +528,9 @@ fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let (_, kept, status) = place.kind;
     let src = &clean(&jail.root, &place.src);
     let of_host = place.src.is_absolute();
-    let in_place_of_root = dst == Path::new("/") && of_host;
-    let its_own = in_place_of_root || dst == Path::new("/dev") || dst.starts_with("/proc");
-    require(!its_own, dst, "the jail has its own: cd into a project")?;
+    let over_root_or_dev = of_host && dst.as_os_str() == "/" || dst.as_os_str() == "/dev";
+    let why = "the jail has its own: cd into a project";
+    require(!over_root_or_dev && !dst.starts_with("/proc"), dst, why)?;
     let opened = match open(src) {
         Err(error) if place.optional && error.kind() == NotFound => {
             jail.say(dst, "not there, skipped");
@@ -533,27 +540,27 @@ fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     };
     // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
     let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
-    let opened = at(src, opened.map_err(|error| format!("{error}: {why}")))?;
+    let opened = about(src, opened.map_err(|error| format!("{error}: {why}")))?;
+    let opened_path = format!("/proc/self/fd/{}", opened.as_raw_fd()); // whatever SRC is by now
     if kept && of_host {
-        let own = ids(src);
+        let own = ids(opened_path.as_ref());
         let apart = jail.floor.iter().all(|part| !holds(&own, part) && !holds(part, &own));
         let why = "writable, it could change the next jail: cd into a project, or use --ro";
         require(apart, src, why)?;
     }
-    let meta = at(src, opened.metadata())?;
+    let meta = about(src, opened.metadata())?;
     match (place.kind, meta.is_dir()) {
         (WRITABLE, _) => jail.pass("--bind-fd", opened),
         (LOCKED, _) => jail.pass("--ro-bind-fd", opened),
         (OVERLAID, true) => jail.add("--overlay-src").add_word(src).add("--tmp-overlay"),
         (HIDDEN, true) => jail.add("--tmpfs"),
         (OVERLAID, false) if meta.is_file() => {
-            let content = format!("/proc/self/fd/{}", opened.as_raw_fd());
             jail.add(&format!("--perms {:o}", meta.mode() & 0o777));
-            jail.pass("--bind-data", at(src, File::open(content))?)
+            jail.pass("--bind-data", about(src, File::open(opened_path))?)
         }
-        (HIDDEN, false) => jail.pass("--bind-data", at(src, File::open("/dev/null"))?),
+        (HIDDEN, false) => jail.pass("--bind-data", about(src, File::open("/dev/null"))?),
         (DEVICE, _) if !meta.is_file() => jail.add("--dev-bind").add_word(src),
-        _ => return at(src, Err("not for this sort of file: use rol")),
+        _ => return about(src, Err("not for this sort of file: use rol")),
     };
     jail.add_word(dst);
     let from = if src == dst { String::new() } else { format!(", from {}", quoted(src)) };
@@ -567,29 +574,26 @@ fn dry_run(jail: &Jail) -> String {
         text += &format!(" {}", quoted(word));
     }
     text + "\n# and, beyond a shell: a filter, Landlock, a PID namespace that ends with ajail, a\n\
-            # session keyring, no other descriptors; 10< and $'...' are bash's\n"
+            # session keyring, no core dumps, no other descriptors; 10< and $'...' are bash's\n"
 }
 
 /// Cuts the ties that no namespace cuts. Where that fails, the status says what is weaker.
 fn cut_ties(jail: &mut Jail) -> Option<i64> {
-    // KEYCTL_JOIN_SESSION_KEYRING: a new one, as the kernel uses the keys in it on its own, too.
-    let keyring = call("keyctl", &[1]);
-    // RLIMIT_CORE: the host's core handler runs outside of the jail. With a limit of 1 the kernel
-    // does not start it; with 0 it does.
-    let crashes = call("setrlimit", &[4, ptr(&[1u64, 1])]);
     // Landlock, to forbid abstract sockets, such as an X server's, and signals to the caller's
     // process group. It is for the child: were ajail under it as well, the jail could signal ajail.
     let landlock = call("landlock_create_ruleset", &[ptr(&[0u64, 0, 3]), 24]);
-    for (weaker, what, how) in [
-        (keyring.is_err(), "keyring", "the caller's, for what the kernel looks up by itself"),
-        (crashes.is_err(), "crashes", "may reach the host's handler, as their hard limit is 0"),
+    for (applies, what, how) in [
         (landlock.is_err(), "kernel", "stops no signals and no abstract sockets"),
+        // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too.
+        (call("keyctl", &[1]).is_err(), "keyring", "the caller's, for what the kernel looks up"),
+        // RLIMIT_CORE: the host's core handler runs outside of the jail. With a limit of 1 the
+        // kernel does not start it; with 0 it does.
+        (call("setrlimit", &[4, ptr(&[1u64, 1])]).is_err(), "crashes", "the host may handle them"),
         (jail.userns, "--userns", "--rol and --hide may be undone"),
-        (!jail.extra.is_empty(), "bwrap", "told more, as --dry-run shows"),
         (jail.net, "network", "the host's, its localhost included"),
         (!jail.net, "network", "none"),
     ] {
-        if weaker {
+        if applies {
             jail.say(what, how);
         }
     }
@@ -605,18 +609,19 @@ fn start(jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
     bwrap.env_clear();
     let argv = jail.argv.join(OsStr::new("\0"));
     for (flag, bytes) in [("--args", argv.as_bytes()), ("--seccomp", &filter(jail.userns))] {
-        let number = at("memfd_create", call("memfd_create", &[ptr(c""), 0]))?.to_string();
-        at("memfd_create", fs::write(format!("/proc/self/fd/{number}"), bytes))?;
+        let number = about("memfd_create", call("memfd_create", &[ptr(c""), 0]))?.to_string();
+        about("memfd_create", fs::write(format!("/proc/self/fd/{number}"), bytes))?;
         bwrap.args([flag, &number]);
     }
     bwrap.arg("--").args(&jail.command);
-    at("namespaces, see mkbwrap.sh", namespaces())?; // AppArmor may forbid them, for one
+    about("namespaces, see mkbwrap.sh", namespaces())?; // AppArmor may forbid them, for one
     supervise(&mut bwrap, landlock)
 }
 
 fn namespaces() -> io::Result<()> {
     let (uid, gid) = (getuid(), getgid());
-    call("unshare", &[0x3000_0000])?; // CLONE_NEWPID and, to be allowed that, CLONE_NEWUSER
+    // CLONE_NEWPID and, to be allowed that, CLONE_NEWUSER
+    call("unshare", &[0x2000_0000 | 0x1000_0000])?;
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
     fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
@@ -624,8 +629,9 @@ fn namespaces() -> io::Result<()> {
         // The jail gets some of the host's devices. Real root owns them, and could chmod them,
         // but not on a read-only mount.
         own_mounts()?;
-        call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x5000])?; // MS_BIND | MS_REC
-        call("mount", &[0, ptr(c"/dev"), 0, 0x102b])?; // the same, read-only
+        call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x1000 | 0x4000])?; // MS_BIND | MS_REC
+        // MS_REMOUNT | MS_BIND | MS_RDONLY, and with MS_NOSUID | MS_NOEXEC what it may be already
+        call("mount", &[0, ptr(c"/dev"), 0, 0x20 | 0x1000 | 1 | 2 | 8])?;
     }
     Ok(())
 }
@@ -633,12 +639,12 @@ fn namespaces() -> io::Result<()> {
 /// From here on, mounts are not the host's.
 fn own_mounts() -> io::Result<i64> {
     call("unshare", &[0x2_0000])?; // CLONE_NEWNS
-    call("mount", &[0, ptr(c"/"), 0, 0x8_4000]) // MS_REC | MS_SLAVE
+    call("mount", &[0, ptr(c"/"), 0, 0x4000 | 0x8_0000]) // MS_REC | MS_SLAVE
 }
 
 /// Runs COMMAND, which ends when ajail ends. Returns its status.
 fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String> {
-    let mut ajail = at("/proc", File::open("/proc/self/cmdline"))?;
+    let mut ajail = about("/proc", File::open("/proc/self/cmdline"))?;
     let last_steps = move || {
         // From the next line on, the kernel kills this process when ajail ends. If ajail has ended
         // before, its command line cannot be read any more.
@@ -648,7 +654,7 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
             // bwrap fails if it does not find its second process in /proc. A host has some process
             // of that number, which will do; a container may not, and needs this namespace's /proc.
             own_mounts()?;
-            call("mount", &[ptr(c"proc"), ptr(c"/proc"), ptr(c"proc"), 14])?; // no set-id, devices
+            call("mount", &[0, ptr(c"/proc"), ptr(c"proc")])?;
         }
         call("prctl", &[38, 1, 0, 0, 0])?; // PR_SET_NO_NEW_PRIVS
         if let Some(ruleset) = landlock {
@@ -659,10 +665,10 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
     // SAFETY: ajail has one thread, so that no lock is held in the child by another.
     unsafe { command.pre_exec(last_steps) };
     signal(17, 0); // SIGCHLD: a caller may have it ignored, which loses the status
-    let mut child = at("bwrap", command.spawn())?;
+    let mut child = about("bwrap", command.spawn())?;
     // The terminal sends Ctrl-C to ajail and to the program. Only the program is to act on it.
     let (int, quit) = (signal(2, 1), signal(3, 1)); // SIGINT and SIGQUIT: SIG_IGN
-    let status = at("wait", child.wait())?;
+    let status = about("wait", child.wait())?;
     signal(2, int); // for the next child
     signal(3, quit);
     Ok(status.code().unwrap_or(128 + status.signal().unwrap_or_default()))
@@ -695,7 +701,7 @@ fn call(name: &str, args: &[i64]) -> io::Result<i64> {
         "prctl" => [157, 167],
         "setrlimit" => [160, 164],
         "unshare" => [272, 97],
-        _ => return Err(Unsupported.into()),
+        _ => [9999; 2], // there is none of that number
     };
     let arg = |n| args.get(n).copied().unwrap_or(0);
     // SAFETY: each call above gets numbers, and pointers to what lives long enough and is as large
@@ -713,7 +719,7 @@ fn ptr<T: ?Sized>(it: &T) -> i64 {
 /// Opens PATH, of whatever sort, if no symlink is on the way.
 fn open(path: &Path) -> io::Result<File> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let how = [0x28_0000u64, 0, 4]; // O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS
+    let how = [0x20_0000u64 | 0x8_0000, 0, 4]; // O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS
     let number = call("openat2", &[-100, ptr(&*path), ptr(&how), 24])?; // AT_FDCWD
     // SAFETY: it is new, and nobody else's.
     Ok(unsafe { File::from_raw_fd(number as i32) })
@@ -737,26 +743,26 @@ const IOCTL: &[[u32; 2]] = &[[16, 29]];
 type Rule = (&'static [[u32; 2]], &'static [(u32, u32)], u32);
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
-    (IOCTL, &[(ARG1, 0x5412)], DENY), // ioctl: TIOCSTI and
-    (IOCTL, &[(ARG1, 0x541c)], DENY), // TIOCLINUX type into the caller's terminal;
-    (IOCTL, &[(ARG1, 0x5000_9401)], DENY), // btrfs' snapshots, by two numbers,
-    (IOCTL, &[(ARG1, 0x5000_9417)], DENY), // show what --hide hides;
-    (IOCTL, &[(ARG1, 0xc040_6618)], DENY), // fscrypt's removal of keys, by two,
-    (IOCTL, &[(ARG1, 0xc040_6619)], DENY), // locks the host's directory
-    (&[[101, 117]], &[(ARG1, 1)], DENY), // ptrace would seize process 1, which is bwrap;
-    (&[[310, 270], [311, 271]], &[(ARG0, 1)], DENY), // process_vm_readv and _writev, see into it;
-    (&[[438, 438]], &[], DENY), // pidfd_getfd, take the host's files from it as it starts
-    (&[[41, 198]], &[(ARG0, 40)], DENY), // socket: vsock and
-    (&[[41, 198]], &[(ARG0, 42)], DENY), // qrtr are in no namespace, nor is
-    (&[[41, 198]], &[(ARG2, 11)], DENY), // netlink's connector, which tells of every process
-    (&[[141, 140]], &[(ARG0, 1)], DENY), // setpriority and
-    (&[[251, 30]], &[(ARG0, 2)], DENY), // ioprio_set slow down the caller's process group
-    (&[[248, 217], [249, 218], [250, 219]], &[], DENY), // add_key, request_key, keyctl: yours
-    (&[[425, 425], [304, 265]], &[], DENY), // io_uring_setup, open_by_handle_at
+    (IOCTL, &[(ARG1, 0x5412)], DENY), // TIOCSTI types into the caller's terminal
+    (IOCTL, &[(ARG1, 0x541c)], DENY), // TIOCLINUX does, too
+    (IOCTL, &[(ARG1, 0x5000_9401)], DENY), // BTRFS_IOC_SNAP_CREATE: a snapshot has what is hidden
+    (IOCTL, &[(ARG1, 0x5000_9417)], DENY), // BTRFS_IOC_SNAP_CREATE_V2
+    (IOCTL, &[(ARG1, 0xc040_6618)], DENY), // FS_IOC_REMOVE_ENCRYPTION_KEY locks the directory
+    (IOCTL, &[(ARG1, 0xc040_6619)], DENY), // FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS
+    (&[[101, 117]], &[(ARG1, 1)], DENY), // ptrace(request, 1): process 1 is bwrap, to be seized
+    (&[[310, 270], [311, 271]], &[(ARG0, 1)], DENY), // process_vm_readv(1), process_vm_writev(1)
+    (&[[438, 438]], &[], DENY), // pidfd_getfd: bwrap has files of the host open as it starts
+    (&[[41, 198]], &[(ARG0, 40)], DENY), // socket(AF_VSOCK): in no namespace
+    (&[[41, 198]], &[(ARG0, 42)], DENY), // socket(AF_QIPCRTR): in no namespace
+    (&[[41, 198]], &[(ARG2, 11)], DENY), // socket(, , NETLINK_CONNECTOR) tells of every process
+    (&[[141, 140]], &[(ARG0, 1)], DENY), // setpriority(PRIO_PGRP): the caller's process group
+    (&[[251, 30]], &[(ARG0, 2)], DENY), // ioprio_set(IOPRIO_WHO_PGRP): the same
+    (&[[248, 217], [249, 218], [250, 219]], &[], DENY), // add_key, request_key, keyctl: your keys
+    (&[[425, 425], [304, 265]], &[], DENY), // io_uring_setup, open_by_handle_at: around the rules
     (&[[298, 241]], &[], DENY), // perf_event_open watches more than its own process
-    (&[[302, 261]], &[(ARG2, 0), (ARG2 + 4, 0)], ALLOW), // prlimit64 that only asks: no new limit
-    (&[[302, 261]], &[(ARG1, 4)], DONE), // prlimit64 and
-    (&[[160, 164]], &[(ARG0, 4)], DONE), // setrlimit of RLIMIT_CORE, on whose failure gpg ends
+    (&[[302, 261]], &[(ARG2, 0), (ARG2 + 4, 0)], ALLOW), // prlimit64(, , NULL) only asks for limits
+    (&[[302, 261]], &[(ARG1, 4)], DONE), // prlimit64(, RLIMIT_CORE): 1 is to stay. (gpg would end
+    (&[[160, 164]], &[(ARG0, 4)], DONE), // setrlimit(RLIMIT_CORE)   if it were denied that.)
 ];
 /// A jail has one user, so that these could only do nothing, or fail; then apt, dpkg and tar stop.
 /// (aarch64 has no chown and lchown: fchown's number stands in.)
@@ -770,10 +776,9 @@ const ONE_USER: &[Rule] = &[
 
 fn filter(userns: bool) -> Vec<u8> {
     let (load, equal, at_least, answer) = (0x20, 0x15, 0x35, 0x06);
-    let abi = [0xc000_003e, 0xc000_00b7][AARCH64];
     // Programs of another ABI, which has other numbers, are denied all: i386's by the architecture
     // (at offset 4), x32's by their numbers, which start at 2^30.
-    let mut code = vec![(load, 0, 0, 4), (equal, 0, 2, abi)];
+    let mut code = vec![(load, 0, 0, 4), (equal, 0, 2, [0xc000_003e, 0xc000_00b7][AARCH64])];
     code.extend([(load, 0, 0, NR), (at_least, 0, 1, 0x4000_0000), (answer, 0, 0, DENY)]);
     // With --userns there may be more users.
     for (calls, conditions, what) in RULES.iter().chain(if userns { &[] } else { ONE_USER }) {

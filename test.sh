@@ -489,6 +489,7 @@ fs_is_a_name_or() {
 	own_fs
 	mkdir ../h
 	is "$(HOME=$(dirname "$P")/h jail --fs="$FS/own" echo ok)" ok
+	is "$(HOME=$(dirname "$P") jail --fs="$FS/own" echo ok)" ok
 	is "$(jail --fs=own echo ok)" ok
 	is "$(jail --fs="$FS/own" echo ok)" ok
 }
@@ -654,6 +655,8 @@ no_path_leads_through_a() {
 	mkdir locked ../data
 	jail ln -s locked to
 	for k in rw ro rol hide; do refused symlink --mount=../data,to/made,$k --rol=locked true; done; is "$(ls -A locked)" ''
+	ln -s nowhere dangling
+	refused symlink --mount=../data,dangling/x/made true
 	mkdir b
 	is "$(jail --rw=a/../b pwd)" "$P"
 	is "$(plain --bind "$P/a" "$P/b" cat b/s)" s
@@ -714,6 +717,11 @@ the_floor() {
 	is "$(cd "$HOME" && jail --ro echo ok)" ok
 	mkdir -p "$P/real/bin" && cp "$T/bin/bwrap" "$P/real/bin/" && ln -s "$P/real/bin" "$P/../link"
 	PATH="$(dirname "$P")/link:$PATH" refused 'cd into a project' --rw="$P/real" true
+	# A home without .ajail, and one in which that is a symlink.
+	(cd "$away" && HOME=$away refused 'cd into a project' --fs="$ROOT_FS" true)
+	mkdir "$away/home" && ln -s "$HOME/.ajail" "$away/home/" && mkdir "$away/home/proj"
+	(cd "$away/home" && HOME=$away/home refused 'cd into a project' true)
+	is "$(cd "$away/home/proj" && HOME=$away/home jail echo ok)" ok
 	# A root fs that is a symlink to elsewhere, and not in use.
 	mkdir "$away/fs" && ln -s "$away/fs" "$FS/elsewhere"
 	finally "rm -rf '$away' '$FS/elsewhere'"
