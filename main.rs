@@ -620,26 +620,21 @@ fn start(jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
 
 fn namespaces() -> io::Result<()> {
     let (uid, gid) = (getuid(), getgid());
-    // CLONE_NEWPID and, to be allowed that, CLONE_NEWUSER
-    call("unshare", &[0x2000_0000 | 0x1000_0000])?;
+    // CLONE_NEWPID, CLONE_NEWNS and, to be allowed these, CLONE_NEWUSER
+    call("unshare", &[0x2000_0000 | 0x2_0000 | 0x1000_0000])?;
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
     fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
+    // MS_REC | MS_SLAVE: the host sees no mount that is made from here on.
+    call("mount", &[0, ptr(c"/"), 0, 0x4000 | 0x8_0000])?;
     if uid == 0 {
         // The jail gets some of the host's devices. Real root owns them, and could chmod them,
         // but not on a read-only mount.
-        own_mounts()?;
         call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x1000 | 0x4000])?; // MS_BIND | MS_REC
         // MS_REMOUNT | MS_BIND | MS_RDONLY, and with MS_NOSUID | MS_NOEXEC what it may be already
         call("mount", &[0, ptr(c"/dev"), 0, 0x20 | 0x1000 | 1 | 2 | 8])?;
     }
     Ok(())
-}
-
-/// From here on, mounts are not the host's.
-fn own_mounts() -> io::Result<i64> {
-    call("unshare", &[0x2_0000])?; // CLONE_NEWNS
-    call("mount", &[0, ptr(c"/"), 0, 0x4000 | 0x8_0000]) // MS_REC | MS_SLAVE
 }
 
 /// Runs COMMAND, which ends when ajail ends. Returns its status.
@@ -650,10 +645,8 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
         // before, its command line cannot be read any more.
         call("prctl", &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
         ajail.read_exact(&mut [0])?;
-        if process::id() == 1 && !Path::new("/proc/2").exists() {
-            // bwrap fails if it does not find its second process in /proc. A host has some process
-            // of that number, which will do; a container may not, and needs this namespace's /proc.
-            own_mounts()?;
+        if process::id() == 1 {
+            // bwrap looks for its own processes in /proc, by their numbers in its namespace.
             call("mount", &[0, ptr(c"/proc"), ptr(c"proc")])?;
         }
         call("prctl", &[38, 1, 0, 0, 0])?; // PR_SET_NO_NEW_PRIVS
