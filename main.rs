@@ -1,12 +1,12 @@
 //! ajail runs a program you don't completely trust in a jail made by bubblewrap (bwrap).
 //!
-//! It promises that the program
+//! It promises that the program (in brackets, the steps below that see to it)
 //! - sees a root file system (root fs) of its own, the current directory and what you name. Of the
 //!   rest of the host it gets at no file but /etc/resolv.conf, and at no process, variable,
-//!   descriptor, abstract socket or key's content;
-//! - has no privilege, even where root runs ajail;
-//! - leaves nothing but what the status calls "kept", and a clone;
-//! - ends when ajail ends, from its first millisecond on. Ctrl-C is the program's.
+//!   descriptor, abstract socket or key's content [2, 3, 5, 8];
+//! - has no privilege, even where root runs ajail [5, 6, 8];
+//! - leaves nothing but what the status calls "kept", and a clone [4, 5];
+//! - ends when ajail ends, from its first millisecond on. Ctrl-C is the program's [6].
 //!
 //! It trusts the kernel, bwrap, the root fs, and the directories on your PATH.
 //!
@@ -375,6 +375,7 @@ command -v git >/dev/null ||
     refuse 'a partial clone: git fetch --refetch --no-filter, then unset remote.NAME.promisor'
 git -C $git for-each-ref --count=1 | grep -q . || refuse 'no commit in it yet'
 git check-ref-format --branch $name >/dev/null 2>&1 || refuse 'no branch can have its name'
+# checkout.workers=0 writes files with all processors.
 new=$(mktemp -d .new.XXXXXX) && trap 'rm -rf $new' EXIT || exit
 said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks $git $new 2>&1 && cd $new &&
     git remote set-url origin /ajail/origin && git config push.autoSetupRemote true &&
@@ -517,8 +518,9 @@ fn add_environment(jail: &mut Jail) {
     }
     for (variable, value) in env::vars_os() {
         if let Some(name) = variable.as_bytes().strip_prefix(b"AJAIL_ENV_") {
+            // The value may be a secret, which is not to be shown.
             jail.add("--setenv").add_word(OsStr::from_bytes(name)).argv.push(value);
-            jail.shown += &format!(" \"$(printenv {})\"", quoted(variable)); // it may be a secret
+            jail.shown += &format!(" \"$(printenv {})\"", quoted(variable));
         }
     }
 }
@@ -549,6 +551,7 @@ fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
         require(apart, src, why)?;
     }
     let meta = about(src, opened.metadata())?;
+    // What bwrap is told: flags, source, and in every case then DST.
     match (place.kind, meta.is_dir()) {
         (WRITABLE, _) => jail.pass("--bind-fd", opened),
         (LOCKED, _) => jail.pass("--ro-bind-fd", opened),
@@ -581,12 +584,13 @@ fn dry_run(jail: &Jail) -> String {
 fn cut_ties(jail: &mut Jail) -> Option<i64> {
     // Landlock, to forbid abstract sockets, such as an X server's, and signals to the caller's
     // process group. It is for the child: were ajail under it as well, the jail could signal ajail.
-    let landlock = call("landlock_create_ruleset", &[ptr(&[0u64, 0, 3]), 24]);
+    // (No access is handled, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL are.)
+    let landlock = call("landlock_create_ruleset", &[ptr(&[0u64, 0, 1 | 2]), 24]);
     for (applies, what, how) in [
         (landlock.is_err(), "kernel", "stops no signals and no abstract sockets"),
         // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too.
         (call("keyctl", &[1]).is_err(), "keyring", "the caller's, for what the kernel looks up"),
-        // RLIMIT_CORE: the host's core handler runs outside of the jail. With a limit of 1 the
+        // RLIMIT_CORE (4): the host's core handler runs outside of the jail. With a limit of 1 the
         // kernel does not start it; with 0 it does.
         (call("setrlimit", &[4, ptr(&[1u64, 1])]).is_err(), "crashes", "the host may handle them"),
         (jail.userns, "--userns", "--rol and --hide may be undone"),
