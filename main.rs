@@ -176,15 +176,33 @@ struct Place {
     optional: bool, // if it is missing, it is skipped: so for AJAIL_ARGS
 }
 
-/// Its name in options; whether what the jail writes there is kept; what the status says.
-type Kind = (&'static str, bool, &'static str);
-const WRITABLE: Kind = ("rw", true, "writable, changes are kept");
-const OVERLAID: Kind = ("ro", false, "changes vanish");
-const LOCKED: Kind = ("rol", false, "read-only");
-const HIDDEN: Kind = ("hide", false, "empty, changes vanish");
-const DEVICE: Kind = ("dev", true, "device, changes are kept");
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Writable,
+    Overlaid,
+    Locked,
+    Hidden,
+    Device,
+}
+use Kind::*;
 
-fn place(kind: Kind, src: impl Into<PathBuf>) -> Place {
+impl Kind {
+    fn kept(self) -> bool {
+        self == Writable || self == Device
+    }
+
+    fn status(self) -> &'static str {
+        match self {
+            Writable => "writable, changes are kept",
+            Overlaid => "changes vanish",
+            Locked => "read-only",
+            Hidden => "empty, changes vanish",
+            Device => "device, changes are kept",
+        }
+    }
+}
+
+fn required(kind: Kind, src: impl Into<PathBuf>) -> Place {
     Place { kind, src: src.into(), optional: false }
 }
 
@@ -226,13 +244,13 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--fs", Some(_)) => jail.fs = text.into(),
         ("--fs-edit" | "--home-edit", _) => {
             let dst = clean(if name == "--fs-edit" { "/" } else { "/root" }, text);
-            let in_root_fs = place(WRITABLE, dst.strip_prefix("/").unwrap_or(&dst));
+            let in_root_fs = required(Writable, dst.strip_prefix("/").unwrap_or(&dst));
             jail.places.insert(dst, in_root_fs);
         }
         ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev" | "--mount", Some(_)) => {
             let why = "write it as --mount=SRC,DST or --mount=SRC,DST,KIND";
-            let place = parse_place(jail, name, value.unwrap_or(".".as_ref()));
-            about(word, place.ok_or(why))?;
+            let parsed = parse_place(jail, name, value.unwrap_or(".".as_ref()));
+            about(word, parsed.ok_or(why))?;
         }
         ("--clone", _) => jail.clone = Some(text.into()),
         ("--net" | "--no-net", None) => jail.net = name == "--net",
@@ -262,11 +280,16 @@ fn parse_place(jail: &mut Jail, name: &str, path: &OsStr) -> Option<()> {
         return None;
     }
     let [src, dst, kind] = words[..] else { return None };
-    let kind = [WRITABLE, OVERLAID, LOCKED, HIDDEN, DEVICE]
-        .into_iter()
-        .find(|(name, ..)| kind == *name)?;
+    let kind = match kind.to_str()? {
+        "rw" => Writable,
+        "ro" => Overlaid,
+        "rol" => Locked,
+        "hide" => Hidden,
+        "dev" => Device,
+        _ => return None,
+    };
     let [src, dst] = [src, dst].map(|path| clean(&jail.cwd, path));
-    jail.places.insert(dst, place(kind, src));
+    jail.places.insert(dst, required(kind, src));
     Some(())
 }
 
@@ -288,7 +311,8 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 /// What the kernel knows a file by, under whatever path: device and inode.
 type Id = (u64, u64);
 
-/// First PATH's, then those of all directories above it, as it is spelled and as it really is.
+/// First PATH's, then those of all directories above it: as it is spelled and as it really is, not
+/// in between, if symlinks lead to symlinks.
 fn ids(path: &Path) -> Vec<Id> {
     let real = path.canonicalize().unwrap_or_default();
     let above = path.ancestors().chain(real.ancestors());
@@ -296,6 +320,7 @@ fn ids(path: &Path) -> Vec<Id> {
     above.map(|it| it.metadata().map_or((0, 0), |it| (it.dev(), it.ino()))).collect()
 }
 
+/// Whether INNER is OUTER, or below it.
 fn holds(outer: &[Id], inner: &[Id]) -> bool {
     outer.first().is_some_and(|own| inner.contains(own))
 }
@@ -328,12 +353,12 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
 
 fn add_places(jail: &mut Jail) {
     let Jail { places, cwd, root, .. } = jail;
-    places.entry(cwd.clone()).or_insert(place(WRITABLE, &*cwd));
+    places.entry(cwd.clone()).or_insert(required(Writable, &*cwd));
     if let (true, Ok(src)) = (jail.net, fs::canonicalize("/etc/resolv.conf")) {
         // bwrap refuses to mount on a symlink: mount where the root fs' leads, if it is one.
         let link = fs::read_link(root.join("etc/resolv.conf"));
         let dst = clean("/etc", link.unwrap_or("resolv.conf".into()));
-        places.entry(dst).or_insert(place(LOCKED, src));
+        places.entry(dst).or_insert(required(Locked, src));
     }
 }
 
@@ -346,10 +371,10 @@ fn with_ways(jail: &Jail) -> Places {
     let mut all = places.clone();
     for way in places.keys().flat_map(|dst| dst.ancestors()) {
         let holder = way.ancestors().find_map(|dir| places.get_key_value(dir));
-        let Some((top, Place { kind: kind @ (_, true, _), src, .. })) = holder else { continue };
-        let src = src.join(way.strip_prefix(top).unwrap_or(way)); // it is below TOP
-        if jail.root.join(&src).symlink_metadata().is_ok() {
-            all.entry(way.into()).or_insert(place(*kind, src));
+        let Some((top, holder)) = holder else { continue };
+        let src = holder.src.join(way.strip_prefix(top).unwrap_or(way)); // it is below TOP
+        if holder.kind.kept() && jail.root.join(&src).symlink_metadata().is_ok() {
+            all.entry(way.into()).or_insert(required(holder.kind, src));
         }
     }
     all
@@ -427,16 +452,16 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
     }
     let as_cwd = places[cwd].kind;
     for (kind, part) in [
-        (LOCKED, ""),
+        (Locked, ""),
         (as_cwd, "objects"),
-        (LOCKED, "objects/info"), // a file alternates there has git read other directories
+        (Locked, "objects/info"), // a file alternates there has git read other directories
         (as_cwd, "refs/heads"),   // not all of refs: refs/replace has git show other commits
         (as_cwd, "refs/tags"),
         (as_cwd, "reftable"),
-        (OVERLAID, "logs"), // git writes them; a symlink there would lead your next commit
+        (Overlaid, "logs"), // git writes them; a symlink there would lead your next commit
     ] {
         let optional = part != "objects/info"; // if it were missing, the jail could make it
-        let place = Place { optional, ..place(kind, clean(git, part)) };
+        let place = Place { optional, ..required(kind, clean(git, part)) };
         places.insert(clean("/ajail/origin", part), place);
     }
 }
@@ -474,7 +499,7 @@ impl Jail {
 }
 
 fn build_argv(jail: &mut Jail) -> Result<(), String> {
-    let root = jail.places.remove(Path::new("/")).unwrap_or(place(OVERLAID, ""));
+    let root = jail.places.remove(Path::new("/")).unwrap_or(required(Overlaid, ""));
     mount(jail, Path::new("/"), &root)?;
     let path = "--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:\
                 /sbin:/bin";
@@ -527,7 +552,6 @@ fn add_environment(jail: &mut Jail) {
 
 /// Opens the source, looks at what was opened, and has just that mounted.
 fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
-    let (_, kept, status) = place.kind;
     let src = &clean(&jail.root, &place.src);
     let of_host = place.src.is_absolute();
     let over_root_or_dev = of_host && dst.as_os_str() == "/" || dst.as_os_str() == "/dev";
@@ -544,7 +568,7 @@ fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
     let opened = about(src, opened.map_err(|error| format!("{error}: {why}")))?;
     let opened_path = format!("/proc/self/fd/{}", opened.as_raw_fd()); // whatever SRC is by now
-    if kept && of_host {
+    if place.kind.kept() && of_host {
         let own = ids(opened_path.as_ref());
         let apart = jail.floor.iter().all(|part| !holds(&own, part) && !holds(part, &own));
         let why = "writable, it could change the next jail: cd into a project, or use --ro";
@@ -553,21 +577,21 @@ fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let meta = about(src, opened.metadata())?;
     // What bwrap is told: flags, source, and in every case then DST.
     match (place.kind, meta.is_dir()) {
-        (WRITABLE, _) => jail.pass("--bind-fd", opened),
-        (LOCKED, _) => jail.pass("--ro-bind-fd", opened),
-        (OVERLAID, true) => jail.add("--overlay-src").add_word(src).add("--tmp-overlay"),
-        (HIDDEN, true) => jail.add("--tmpfs"),
-        (OVERLAID, false) if meta.is_file() => {
+        (Writable, _) => jail.pass("--bind-fd", opened),
+        (Locked, _) => jail.pass("--ro-bind-fd", opened),
+        (Overlaid, true) => jail.add("--overlay-src").add_word(src).add("--tmp-overlay"),
+        (Hidden, true) => jail.add("--tmpfs"),
+        (Overlaid, false) if meta.is_file() => {
             jail.add(&format!("--perms {:o}", meta.mode() & 0o777));
             jail.pass("--bind-data", about(src, File::open(opened_path))?)
         }
-        (HIDDEN, false) => jail.pass("--bind-data", about(src, File::open("/dev/null"))?),
-        (DEVICE, _) if !meta.is_file() => jail.add("--dev-bind").add_word(src),
+        (Hidden, false) => jail.pass("--bind-data", about(src, File::open("/dev/null"))?),
+        (Device, _) if !meta.is_file() => jail.add("--dev-bind").add_word(src),
         _ => return about(src, Err("not for this sort of file: use rol")),
     };
     jail.add_word(dst);
     let from = if src == dst { String::new() } else { format!(", from {}", quoted(src)) };
-    jail.say(dst, &format!("{status}{from}"));
+    jail.say(dst, &format!("{}{from}", place.kind.status()));
     Ok(())
 }
 
