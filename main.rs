@@ -8,7 +8,7 @@
 //! - leaves nothing but what the status calls "kept", and a clone [4, 5];
 //! - ends when ajail ends, from its first millisecond on. Ctrl-C is the program's [6].
 //!
-//! It trusts the kernel, bwrap, the root fs, and the directories on your PATH.
+//! It trusts the kernel, bwrap (0.12 or newer), the root fs, and the directories on your PATH.
 //!
 //! It does not stop
 //! - what is left in a writable directory and run later: by you or, set-id, by anybody. Use --ro,
@@ -30,9 +30,9 @@
 //! - before Linux 6.12, or without Landlock: abstract sockets and signals.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind::NotFound, Read, Write};
-use std::os::unix::{fs::DirBuilderExt, prelude::*};
+use std::os::unix::prelude::*;
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command};
 use std::{collections::BTreeMap, env, fmt::Display, time::UNIX_EPOCH};
@@ -311,13 +311,22 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 /// What the kernel knows a file by, under whatever path: device and inode.
 type Id = (u64, u64);
 
-/// First PATH's, then those of all directories above it: as it is spelled and as it really is, not
-/// in between, if symlinks lead to symlinks.
+/// First PATH's, then those of all that who can write there could lead it elsewhere by: directories
+/// above it and, where one of them is a symlink, the same of its target.
 fn ids(path: &Path) -> Vec<Id> {
-    let real = path.canonicalize().unwrap_or_default();
-    let above = path.ancestors().chain(real.ancestors());
-    // (0, 0) is what is not there, but could be made.
-    above.map(|it| it.metadata().map_or((0, 0), |it| (it.dev(), it.ino()))).collect()
+    let mut all = vec![];
+    for dir in path.ancestors() {
+        // (0, 0) is what is not there, but could be made.
+        all.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
+        if let Ok(target) = dir.read_link() {
+            if dir.try_exists().is_ok() {
+                // It may dangle, but is no loop.
+                let real = dir.with_file_name("").canonicalize().unwrap_or_default();
+                all.extend(ids(&clean(real, target)));
+            }
+        }
+    }
+    all
 }
 
 /// Whether INNER is OUTER, or below it.
@@ -341,9 +350,7 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
     jail.floor = vec![bwrap, ids(Path::new("/proc/self/exe")), ids(&root_fses), ids(&root)];
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
-        if entry.path().is_symlink() {
-            jail.floor.push(ids(&entry.path())); // it lies elsewhere
-        }
+        jail.floor.push(ids(&entry.path())); // as a symlink it leads elsewhere
     }
     jail.root = about(&root, root.canonicalize())?;
     Ok(())
@@ -365,7 +372,7 @@ fn add_places(jail: &mut Jail) {
 /// Adds the directories on the way from a place that is kept to a place inside of it. Where /p is
 /// writable and /p/a/.git locked, the jail could else rename /p/a and put its own /p/a/.git there.
 /// A mount cannot be renamed, so /p/a becomes one, of the same kind as /p. (What bwrap makes on the
-/// way, as the mount point of something else, can be renamed.)
+/// way, as the mount point of something else, can be renamed; and all below /, if that is kept.)
 fn with_ways(jail: &Jail) -> Places {
     let places = &jail.places;
     let mut all = places.clone();
@@ -390,15 +397,17 @@ what=$1 git=$2 name=$3
 # The configuration is to have git fetch nothing, by no program.
 export GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=file
 trap 'exit 130' INT TERM HUP
+chmod 700 . # where all clones of the repository are
 command -v git >/dev/null ||
     refuse 'no git in the root fs: ajail --fs-edit apk add git, or apt-get install -y git'
 [ -d $git ] || refuse 'no directory: cd to the main worktree of the repository'
 [ -O $git ] || refuse 'it belongs to another user'
 [ ! -s $git/objects/info/alternates ] ||
     refuse 'it borrows objects: git repack -a -d && rm .git/objects/info/alternates'
-! git -C $git config --get-regexp '^(remote\..*\.promisor|extensions\.partialclone)$' >/dev/null ||
+partial='^(remote\..*\.promisor|extensions\.partialclone)$'
+! git -C $git config --get-regexp $partial >/dev/null 2>&1 ||
     refuse 'a partial clone: git fetch --refetch --no-filter, then unset remote.NAME.promisor'
-git -C $git for-each-ref --count=1 | grep -q . || refuse 'no commit in it yet'
+git -C $git for-each-ref --count=1 2>/dev/null | grep -q . || refuse 'no commit in it yet'
 git check-ref-format --branch $name >/dev/null 2>&1 || refuse 'no branch can have its name'
 # checkout.workers=0 writes files with all processors.
 new=$(mktemp -d .new.XXXXXX) && trap 'rm -rf $new' EXIT || exit
@@ -415,14 +424,15 @@ fn make_clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     require(Path::new(name).file_name() == Some(name), name, "a clone's name has no / in it")?;
     // A directory for each repository: its path with + for /, and a + in it escaped.
     let path = quoted(&jail.cwd).replace('%', "%25").replace('+', "%2B").replace('/', "+");
-    // ~/.ajail may be a symlink; what is in it may not, as a jail may have been run there.
+    // ~/.ajail may be a symlink; what is in it may not, since jails may have been run there.
     let dot_ajail = jail.dot_ajail.canonicalize().unwrap_or(jail.dot_ajail.clone());
     let clones = dot_ajail.join("clone").join(path);
     let dir = clones.join(name);
     if !jail.dry_run && !dir.exists() {
         let git = &jail.cwd.join(".git");
         require(git.exists(), git, "no repository here: cd to the top of one")?;
-        about(&clones, DirBuilder::new().recursive(true).mode(0o700).create(&clones))?;
+        about(&clones, fs::create_dir_all(&clones))?;
+        about(&clones, open(&clones))?; // it may be no symlink
         let mut maker = Command::new("/proc/self/exe");
         maker.env_remove("AJAIL_ARGS").current_dir(&clones);
         for (option, path) in
@@ -557,16 +567,15 @@ fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let over_root_or_dev = of_host && dst.as_os_str() == "/" || dst.as_os_str() == "/dev";
     let why = "the jail has its own: cd into a project";
     require(!over_root_or_dev && !dst.starts_with("/proc"), dst, why)?;
+    // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
+    let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
     let opened = match open(src) {
         Err(error) if place.optional && error.kind() == NotFound => {
             jail.say(dst, "not there, skipped");
             return Ok(());
         }
-        opened => opened,
+        opened => about(src, opened.map_err(|error| format!("{error}: {why}")))?,
     };
-    // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
-    let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
-    let opened = about(src, opened.map_err(|error| format!("{error}: {why}")))?;
     let opened_path = format!("/proc/self/fd/{}", opened.as_raw_fd()); // whatever SRC is by now
     if place.kind.kept() && of_host {
         let own = ids(opened_path.as_ref());
@@ -659,8 +668,8 @@ fn namespaces() -> io::Result<()> {
         // The jail gets some of the host's devices. Real root owns them, and could chmod them,
         // but not on a read-only mount.
         call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x1000 | 0x4000])?; // MS_BIND | MS_REC
-        // MS_REMOUNT | MS_BIND | MS_RDONLY, and with MS_NOSUID | MS_NOEXEC what it may be already
-        call("mount", &[0, ptr(c"/dev"), 0, 0x20 | 0x1000 | 1 | 2 | 8])?;
+        // AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY
+        call("mount_setattr", &[-100, ptr(c"/dev"), 0x8000, ptr(&[1u64, 0, 0, 0]), 32])?;
     }
     Ok(())
 }
@@ -718,6 +727,7 @@ fn call(name: &str, args: &[i64]) -> io::Result<i64> {
         "landlock_restrict_self" => [446, 446],
         "memfd_create" => [319, 279],
         "mount" => [165, 40],
+        "mount_setattr" => [442, 442],
         "openat2" => [437, 437],
         "prctl" => [157, 167],
         "setrlimit" => [160, 164],

@@ -722,6 +722,20 @@ the_floor() {
 	mkdir "$away/home" && ln -s "$HOME/.ajail" "$away/home/" && mkdir "$away/home/proj"
 	(cd "$away/home" && HOME=$away/home refused 'cd into a project' true)
 	is "$(cd "$away/home/proj" && HOME=$away/home jail echo ok)" ok
+	# Whatever leads there by symlinks, of which one lies here, or is to be made here.
+	mkdir "$away/data" "$away/user" "$away/user/.ajail" "$away/user/.ajail/fs" && cd "$away/data"
+	ln -s "$away/data/new" "$away/user/.ajail/fs/dangling"
+	(HOME=$away/user refused 'cd into a project' --fs="$ROOT_FS" true)
+	rm "$away/user/.ajail/fs/dangling" && ln -s "$ROOT_FS" ../between && ln -s ../between link
+	ln -s "$away/data/link" "$away/user/.ajail/fs/default"
+	(HOME=$away/user refused 'cd into a project' true)
+	is "$(HOME=$away/user jail --ro echo ok)" ok
+	rm -r "$away/user/.ajail" && ln -s "$away/data/made" "$away/user/.ajail"
+	(HOME=$away/user refused 'cd into a project' --fs="$ROOT_FS" true)
+	rm "$away/user/.ajail" && mkdir user && ln -s "$away/data/user" "$away/person"
+	(HOME=$away/person refused 'cd into a project' --fs="$ROOT_FS" true)
+	ln -s loop "$away/user/loop" && (HOME=$away/user/loop jail --fs="$ROOT_FS" true)
+	cd "$away"
 	# A root fs that is a symlink to elsewhere, and not in use.
 	mkdir "$away/fs" && ln -s "$away/fs" "$FS/elsewhere"
 	finally "rm -rf '$away' '$FS/elsewhere'"
@@ -1267,6 +1281,8 @@ real_root_devices() {
 	is "$(stat -c '%a %Y' /dev/full)" "$was"
 	is "$(jail sh -c 'echo x >/dev/null && head -c 1 /dev/zero | wc -c')" 1
 	jail --dev=/dev/zero sh -c 'head -c 1 /dev/zero' >/dev/null
+	terminal
+	has "$(script -qec "ajail --quiet sh -c 'echo ran; chmod 666 /dev/console'" /dev/null 2>&1)" 'ead-only'
 }
 
 claim_root 'real root cannot write to the /proc/sys of the host' real_root_cannot_write_to
@@ -1459,7 +1475,7 @@ taken_up() {
 	is "$(jail --clone=a ls)" $'f\nleft'
 	is "$(jail --clone ls)" f
 	is "$(clones | wc -l)" 2
-	is "$(stat -c %a "$HOME/.ajail/clone" "$(repository)" | sort -u)" 700
+	is "$(stat -c %a "$(repository)")" 700
 }
 
 claim 'of the origin only objects, branches and tags can be written' only_objects
@@ -1510,6 +1526,10 @@ clone_symlink() {
 	rm -rf "$(repository)/a" && ln -s "$(realpath ../elsewhere)" "$(repository)/a"
 	refused symlink --clone=a true
 	[ -d ../elsewhere ]
+	# Nor is one made where the directory of a repository's clones has become one.
+	rm -rf "$(repository)" && ln -s "$(realpath ../elsewhere)" "$(repository)"
+	refused 'symbolic link' --clone=b true
+	is "$(ls -A ../elsewhere)" ''
 }
 
 claim 'a clone shares no file with its origin' a_clone_shares_no_file
