@@ -1,6 +1,6 @@
 //! ajail runs a program you don't completely trust in a jail made by bubblewrap (bwrap).
 //!
-//! It promises that the program (in brackets, the steps below that see to it)
+//! It promises that the program (in brackets, the sections below that see to it)
 //! - sees a root file system (root fs) of its own, the current directory and what you name. Of the
 //!   rest of the host it gets at no file but /etc/resolv.conf, and at no process, variable,
 //!   descriptor, abstract socket or key's content [2, 3, 5, 8];
@@ -67,7 +67,7 @@ host it sees the current directory, which it may write, and what the options nam
 The inner path counts, and of two for one path the later: --ro=a --rw=a/b keeps changes to a/b only.
 Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line; what
                              they name below the current directory and is not there is skipped
-             AJAIL_ENV_NAME  given to the jail as NAME; else it gets TERM and COLORTERM only
+             AJAIL_ENV_NAME  given to the jail as NAME; of the others only TERM and COLORTERM are
 Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails; 125 if ajail refuses
 Example:     ajail --rol=.git --hide=.env sh  a shell that works here, but not on .git or .env
 ";
@@ -311,18 +311,18 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 /// What the kernel knows a file by, under whatever path: device and inode.
 type Id = (u64, u64);
 
-/// First PATH's, then those of all that who can write there could lead it elsewhere by: directories
-/// above it and, where one of them is a symlink, the same of its target.
+/// First PATH's, then those of all directories in which somebody could make PATH another file. These
+/// are above it and, if it or one of them is a symlink, above the target, and so on.
 fn ids(path: &Path) -> Vec<Id> {
     let mut all = vec![];
     for dir in path.ancestors() {
-        // (0, 0) is what is not there, but could be made.
+        // (0, 0) is what is not there. No place that is mounted has it.
         all.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
         if let Ok(target) = dir.read_link() {
             if dir.try_exists().is_ok() {
                 // It may dangle, but is no loop.
-                let real = dir.with_file_name("").canonicalize().unwrap_or_default();
-                all.extend(ids(&clean(real, target)));
+                let parent = dir.with_file_name("").canonicalize().unwrap_or_default();
+                all.extend(ids(&clean(parent, target)));
             }
         }
     }
@@ -564,7 +564,7 @@ fn add_environment(jail: &mut Jail) {
 fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let src = &clean(&jail.root, &place.src);
     let of_host = place.src.is_absolute();
-    let over_root_or_dev = of_host && dst.as_os_str() == "/" || dst.as_os_str() == "/dev";
+    let over_root_or_dev = (of_host && dst.as_os_str() == "/") || dst.as_os_str() == "/dev";
     let why = "the jail has its own: cd into a project";
     require(!over_root_or_dev && !dst.starts_with("/proc"), dst, why)?;
     // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
@@ -613,6 +613,8 @@ fn dry_run(jail: &Jail) -> String {
             # session keyring, no core dumps, no other descriptors; 10< and $'...' are bash's\n"
 }
 
+// ---- 6. The start: bwrap as process 1 of a PID namespace, which the kernel ends with ajail.
+
 /// Cuts the ties that no namespace cuts. Where that fails, the status says what is weaker.
 fn cut_ties(jail: &mut Jail) -> Option<i64> {
     // Landlock, to forbid abstract sockets, such as an X server's, and signals to the caller's
@@ -636,8 +638,6 @@ fn cut_ties(jail: &mut Jail) -> Option<i64> {
     }
     landlock.ok()
 }
-
-// ---- 6. The start: bwrap as process 1 of a PID namespace, which the kernel ends with ajail.
 
 fn start(jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
     // The arguments by descriptor, since every user may read a command line. No environment, since
@@ -679,7 +679,7 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
     let mut ajail = about("/proc", File::open("/proc/self/cmdline"))?;
     let last_steps = move || {
         // From the next line on, the kernel kills this process when ajail ends. If ajail has ended
-        // before, its command line cannot be read any more.
+        // before, nothing can be read of its command line any more.
         call("prctl", &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
         ajail.read_exact(&mut [0])?;
         if process::id() == 1 {
