@@ -311,8 +311,8 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 /// What the kernel knows a file by, under whatever path: device and inode.
 type Id = (u64, u64);
 
-/// First PATH's, then those of all directories in which somebody could make PATH another file. These
-/// are above it and, if it or one of them is a symlink, above the target, and so on.
+/// First PATH's, then those of all directories in which somebody could make PATH another file:
+/// those above it and, if it or one of them is a symlink, those above its target, and so on.
 fn ids(path: &Path) -> Vec<Id> {
     let mut all = vec![];
     for dir in path.ancestors() {
