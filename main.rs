@@ -668,8 +668,8 @@ fn namespaces() -> io::Result<()> {
         // The jail gets some of the host's devices. Real root owns them, and could chmod them,
         // but not on a read-only mount.
         call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x1000 | 0x4000])?; // MS_BIND | MS_REC
-        // AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY
-        call("mount_setattr", &[-100, ptr(c"/dev"), 0x8000, ptr(&[1u64, 0, 0, 0]), 32])?;
+        // AT_FDCWD, MOUNT_ATTR_RDONLY. (Not for the terminal, which is descriptor 0 as well.)
+        call("mount_setattr", &[-100, ptr(c"/dev"), 0, ptr(&[1u64, 0, 0, 0]), 32])?;
     }
     Ok(())
 }
