@@ -31,7 +31,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind::NotFound, Read, Write};
+use std::io::{self, ErrorKind::*, Read, Write};
 use std::os::unix::prelude::*;
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command};
@@ -90,10 +90,14 @@ fn end(status: i32) -> ! {
 
 fn run() -> Result<i32, String> {
     // Whatever else is open, a directory above all, would be a way into the host's files.
-    about("close_range", call("close_range", &[3, u32::MAX.into(), 0]))?;
+    about("close_range", call("close_range", &[3, 0xffff_ffff]))?;
     for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
         require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
     }
+    // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too. A kernel that
+    // has none is fine.
+    let kept = call("keyctl", &[1]).is_err_and(|error| error.kind() != Unsupported);
+    require(!kept, "keyring", "a new one is refused: is your quota of keys used up?")?;
     let mut jail = parse()?;
     if let Some(text) = jail.print {
         return print(text);
@@ -116,7 +120,7 @@ fn run() -> Result<i32, String> {
 }
 
 fn print(text: &str) -> Result<i32, String> {
-    about("output", io::stdout().write_all(text.as_bytes())).map(|()| 0)
+    about("output", io::stdout().write_all(text.as_bytes())).and(Ok(0))
 }
 
 /// Makes an error a refusal: what it is about, on one line whatever that holds, and why.
@@ -348,7 +352,7 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     // In one of another user no file can be changed: the overlay's copy would be that user's.
     let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
     require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
-    jail.floor = vec![bwrap, ids(Path::new("/proc/self/exe")), ids(&root_fses), ids(&root)];
+    jail.floor = vec![bwrap, ids("/proc/self/exe".as_ref()), ids(&root_fses), ids(&root)];
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
         jail.floor.push(ids(&entry.path())); // as a symlink it leads elsewhere
     }
@@ -397,7 +401,8 @@ what=$1 git=$2 name=$3
 # The configuration is to have git fetch nothing, by no program.
 export GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=file
 trap 'exit 130' INT TERM HUP
-chmod 700 . # where all clones of the repository are
+# Where all clones of the repository are.
+chmod 700 . || refuse 'its clones cannot be kept from others'
 command -v git >/dev/null ||
     refuse 'no git in the root fs: ajail --fs-edit apk add git, or apt-get install -y git'
 [ -d $git ] || refuse 'no directory: cd to the main worktree of the repository'
@@ -420,7 +425,7 @@ said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks $git $new 2>&1 && 
 /// Makes the clone, if it is not there. Returns where it is.
 fn make_clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos().to_string();
-    let name = if name.is_empty() { OsStr::new(&now) } else { name };
+    let name = if name.is_empty() { now.as_ref() } else { name };
     require(Path::new(name).file_name() == Some(name), name, "a clone's name has no / in it")?;
     // A directory for each repository: its path with + for /, and a + in it escaped.
     let path = quoted(&jail.cwd).replace('%', "%25").replace('+', "%2B").replace('/', "+");
@@ -462,8 +467,8 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
     }
     let as_cwd = places[cwd].kind;
     for (kind, part) in [
-        (Locked, ""),
-        (as_cwd, "objects"),
+        (Locked, ""),             // hooks and configuration run as your next git
+        (as_cwd, "objects"),      // what a push brings, and below which names
         (Locked, "objects/info"), // a file alternates there has git read other directories
         (as_cwd, "refs/heads"),   // not all of refs: refs/replace has git show other commits
         (as_cwd, "refs/tags"),
@@ -510,7 +515,7 @@ impl Jail {
 
 fn build_argv(jail: &mut Jail) -> Result<(), String> {
     let root = jail.places.remove(Path::new("/")).unwrap_or(required(Overlaid, ""));
-    mount(jail, Path::new("/"), &root)?;
+    mount(jail, "/".as_ref(), &root)?;
     let path = "--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:\
                 /sbin:/bin";
     for (needed, flags) in [
@@ -619,12 +624,10 @@ fn dry_run(jail: &Jail) -> String {
 fn cut_ties(jail: &mut Jail) -> Option<i64> {
     // Landlock, to forbid abstract sockets, such as an X server's, and signals to the caller's
     // process group. It is for the child: were ajail under it as well, the jail could signal ajail.
-    // (No access is handled, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL are.)
+    // (Handled: nothing. Scoped: LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL.)
     let landlock = call("landlock_create_ruleset", &[ptr(&[0u64, 0, 1 | 2]), 24]);
     for (applies, what, how) in [
         (landlock.is_err(), "kernel", "stops no signals and no abstract sockets"),
-        // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too.
-        (call("keyctl", &[1]).is_err(), "keyring", "the caller's, for what the kernel looks up"),
         // RLIMIT_CORE (4): the host's core handler runs outside of the jail. With a limit of 1 the
         // kernel does not start it; with 0 it does.
         (call("setrlimit", &[4, ptr(&[1u64, 1])]).is_err(), "crashes", "the host may handle them"),
@@ -686,9 +689,9 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
             // bwrap looks for its own processes in /proc, by their numbers in its namespace.
             call("mount", &[0, ptr(c"/proc"), ptr(c"proc")])?;
         }
-        call("prctl", &[38, 1, 0, 0, 0])?; // PR_SET_NO_NEW_PRIVS
+        call("prctl", &[38, 1])?; // PR_SET_NO_NEW_PRIVS: no bwrap is to gain from being set-id
         if let Some(ruleset) = landlock {
-            call("landlock_restrict_self", &[ruleset, 0])?;
+            call("landlock_restrict_self", &[ruleset])?;
         }
         Ok(())
     };
@@ -734,6 +737,7 @@ fn call(name: &str, args: &[i64]) -> io::Result<i64> {
         "unshare" => [272, 97],
         _ => [9999; 2], // there is none of that number
     };
+    // An argument that is not given is 0.
     let arg = |n| args.get(n).copied().unwrap_or(0);
     // SAFETY: each call above gets numbers, and pointers to what lives long enough and is as large
     // as the kernel expects.

@@ -238,6 +238,14 @@ nr() {
 			setuid 105 146
 			fchownat 260 54
 			renameat2 316 276
+			close_range 436 436
+			landlock_create_ruleset 444 444
+			landlock_restrict_self 446 446
+			setrlimit 160 164
+			prctl 157 167
+			memfd_create 319 279
+			openat2 437 437
+			unshare 272 97
 		X
 	done
 }
@@ -734,6 +742,7 @@ the_floor() {
 	(HOME=$away/user refused 'cd into a project' --fs="$ROOT_FS" true)
 	rm "$away/user/.ajail" && mkdir user && ln -s "$away/data/user" "$away/person"
 	(HOME=$away/person refused 'cd into a project' --fs="$ROOT_FS" true)
+	HOME=$away/user refused "$ROOT_FS: writable" --fs="$ROOT_FS" --rw="$ROOT_FS" true
 	ln -s loop "$away/user/loop" && (HOME=$away/user/loop jail --fs="$ROOT_FS" true)
 	cd "$away"
 	# A root fs that is a symlink to elsewhere, and not in use.
@@ -1061,6 +1070,36 @@ untied() {
 		kill $pid 2>/dev/null || :
 		sleep 0.3
 	done
+}
+
+claim_both 'a guard that the kernel refuses is a refusal in one line, or a line of the status' guards_fail
+guards_fail() {
+	local call
+	command -v cc >/dev/null || skip "no C compiler"
+	cat >fail.c <<-'X'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <errno.h>
+		#include <stdlib.h>
+		long syscall(long n, long a, long b, long c, long d, long e, long f) {
+			long (*next)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+			if (n == atol(getenv("FAIL"))) { errno = atol(getenv("WITH")); return -1; }
+			return next(n, a, b, c, d, e, f);
+		}
+	X
+	cc -shared -fPIC -o ../fail.so fail.c -ldl
+	failing() { # failing CALL ERRNO COMMAND...
+		FAIL=$(nr "$1") WITH=$2 LD_PRELOAD=$(realpath ../fail.so) "${@:3}"
+	}
+	is "$(failing renameat2 1 jail echo ok)" ok
+	for call in close_range prctl memfd_create openat2 unshare landlock_restrict_self; do
+		[ $call != landlock_restrict_self ] || [ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || continue
+		failing $call 1 refused 'not permitted' --quiet true
+	done
+	failing keyctl 122 refused 'quota of keys' true
+	is "$(failing keyctl 38 jail echo ok)" ok
+	has "$(failing landlock_create_ruleset 38 ajail true 2>&1)" 'kernel: stops no signals'
+	has "$(failing setrlimit 1 ajail true 2>&1)" 'crashes: '
 }
 
 claim 'killed while bwrap is stopped, or stopped itself, ajail leaves no process' stopped
