@@ -32,7 +32,7 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind::*, Read, Write};
-use std::os::unix::prelude::*;
+use std::os::unix::{fs::DirBuilderExt, prelude::*};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command};
 use std::{collections::BTreeMap, env, fmt::Display, time::UNIX_EPOCH};
@@ -99,9 +99,6 @@ fn run() -> Result<i32, String> {
     let kept = call("keyctl", &[1]).is_err_and(|error| error.kind() != Unsupported);
     require(!kept, "keyring", "a new one is refused: is your quota of keys used up?")?;
     let mut jail = parse()?;
-    if let Some(text) = jail.print {
-        return print(text);
-    }
     look_at_host(&mut jail)?;
     add_places(&mut jail);
     if let Some(name) = &jail.clone {
@@ -156,7 +153,6 @@ struct Jail {
     extra: Vec<OsString>, // arguments for bwrap
     dry_run: bool,
     quiet: bool,
-    print: Option<&'static str>, // and do nothing else
     command: Vec<OsString>,
     // 2. What it is made of.
     dot_ajail: PathBuf,
@@ -264,27 +260,25 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--bwrap-bin", Some(_)) => jail.bwrap_bin = text.into(),
         ("--dry-run", None) => jail.dry_run = true,
         ("--quiet", None) => jail.quiet = true,
-        ("--help" | "-h", None) => jail.print = Some(USAGE),
-        ("--version", None) => {
-            jail.print = Some(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"));
-        }
+        ("--help" | "-h", None) => end(print(USAGE)?),
+        ("--version", None) => end(print(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"))?),
         _ => return about(word, Err("no such option: see ajail --help, where some have a =VALUE")),
     }
     Ok(())
 }
 
-fn parse_place(jail: &mut Jail, name: &str, path: &OsStr) -> Option<()> {
-    let mut words: Vec<_> = path.as_bytes().split(|b| *b == b',').map(OsStr::from_bytes).collect();
-    if name != "--mount" {
-        words = vec![path, path, name[2..].as_ref()]; // --rw=PATH is --mount=PATH,PATH,rw
-    } else if words.len() == 2 {
-        words.push("ro".as_ref());
-    }
-    if words.contains(&OsStr::new("")) {
+fn parse_place(jail: &mut Jail, name: &str, value: &OsStr) -> Option<()> {
+    let words: Vec<_> = value.as_bytes().split(|b| *b == b',').map(OsStr::from_bytes).collect();
+    let (src, dst, kind) = match words[..] {
+        _ if name != "--mount" => (value, value, &name[2..]), // --rw=PATH: --mount=PATH,PATH,rw
+        [src, dst] => (src, dst, "ro"),
+        [src, dst, kind] => (src, dst, kind.to_str()?),
+        _ => return None,
+    };
+    if src.is_empty() || dst.is_empty() {
         return None;
     }
-    let [src, dst, kind] = words[..] else { return None };
-    let kind = match kind.to_str()? {
+    let kind = match kind {
         "rw" => Writable,
         "ro" => Overlaid,
         "rol" => Locked,
@@ -401,8 +395,6 @@ what=$1 git=$2 name=$3
 # The configuration is to have git fetch nothing, by no program.
 export GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=file
 trap 'exit 130' INT TERM HUP
-# Where all clones of the repository are.
-chmod 700 . || refuse 'its clones cannot be kept from others'
 command -v git >/dev/null ||
     refuse 'no git in the root fs: ajail --fs-edit apk add git, or apt-get install -y git'
 [ -d $git ] || refuse 'no directory: cd to the main worktree of the repository'
@@ -436,7 +428,8 @@ fn make_clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     if !jail.dry_run && !dir.exists() {
         let git = &jail.cwd.join(".git");
         require(git.exists(), git, "no repository here: cd to the top of one")?;
-        about(&clones, fs::create_dir_all(&clones))?;
+        // They are as secret as the repository, so that others may read none.
+        about(&clones, fs::DirBuilder::new().recursive(true).mode(0o700).create(&clones))?;
         about(&clones, open(&clones))?; // it may be no symlink
         let mut maker = Command::new("/proc/self/exe");
         maker.env_remove("AJAIL_ARGS").current_dir(&clones);
