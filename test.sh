@@ -1515,7 +1515,7 @@ taken_up() {
 	is "$(jail --clone=a ls)" $'f\nleft'
 	is "$(jail --clone ls)" f
 	is "$(clones | wc -l)" 2
-	is "$(stat -c %a "$(repository)")" 700
+	is "$(stat -c %a "$(repository)" "$HOME/.ajail/clone")" $'700\n700'
 }
 
 claim 'of the origin only objects, branches and tags can be written' only_objects
