@@ -1,12 +1,12 @@
 //! ajail runs a program you don't completely trust in a jail made by bubblewrap (bwrap).
 //!
-//! It promises that the program (in brackets, the sections below that see to it)
+//! It promises that the program
 //! - sees a root file system (root fs) of its own, the current directory and what you name. Of the
 //!   rest of the host it gets at no file but /etc/resolv.conf, and at no process, variable,
-//!   descriptor, abstract socket or key's content [2, 3, 5, 8];
-//! - has no privilege, even where root runs ajail [5, 6, 8];
-//! - leaves nothing but what the status calls "kept", and a clone [4, 5];
-//! - ends when ajail ends, from its first millisecond on. Ctrl-C is the program's [6].
+//!   descriptor, abstract socket or key's content;
+//! - has no privilege, even where root runs ajail;
+//! - leaves nothing but what the status calls "kept", and a clone;
+//! - ends when ajail ends, from its first millisecond on. Ctrl-C is the program's.
 //!
 //! It trusts the kernel, bwrap (0.12 or newer), the root fs, and the directories on your PATH.
 //!
@@ -16,7 +16,8 @@
 //! - sending out what it sees, use of servers on localhost, ports shared by SO_REUSEPORT. Use
 //!   --no-net;
 //! - use of Unix sockets and FIFOs in what you mount, of its files' other hard links, of the rights
-//!   of your groups to it, of your terminal, and of what descriptors 0 to 2 lead to, as its owner;
+//!   of your groups to it, of your terminal and its session's priority, and of what descriptors
+//!   0 to 2 lead to, as its owner;
 //! - flaws of the kernel, filling the memory, reaching limits that are counted per user;
 //! - a crash from starting the host's core handler, if that is a socket, or if the hard limit of
 //!   core dumps is 0;
@@ -31,7 +32,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind::*, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::{fs::DirBuilderExt, prelude::*};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command};
@@ -94,11 +95,11 @@ fn run() -> Result<i32, String> {
     for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
         require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
     }
+    let mut jail = parse()?;
     // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too. A kernel that
     // has none is fine.
-    let kept = call("keyctl", &[1]).is_err_and(|error| error.kind() != Unsupported);
-    require(!kept, "keyring", "a new one is refused: is your quota of keys used up?")?;
-    let mut jail = parse()?;
+    let refused = call("keyctl", &[1]).is_err_and(|error| error.kind() != ErrorKind::Unsupported);
+    require(!refused, "keyring", "a new one is refused: is your quota of keys used up?")?;
     look_at_host(&mut jail)?;
     add_places(&mut jail);
     if let Some(name) = &jail.clone {
@@ -129,7 +130,7 @@ fn require(fine: bool, what: impl AsRef<OsStr>, why: &str) -> Result<(), String>
     if fine { Ok(()) } else { about(what, Err(why)) }
 }
 
-/// WORD as a shell reads it. Only what a terminal would act on is in bash's $''.
+/// WORD as a shell reads it. Control characters and what is not UTF-8 are in bash's $''.
 fn quoted(word: impl AsRef<OsStr>) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=,:@%".contains(c);
     match word.as_ref().to_str() {
@@ -139,7 +140,7 @@ fn quoted(word: impl AsRef<OsStr>) -> String {
     }
 }
 
-/// All that is known of the jail. Each step adds what its number says.
+/// All that is known of the jail, by the section below that finds it out.
 #[derive(Default)]
 struct Jail {
     // 1. What is asked for.
@@ -158,7 +159,7 @@ struct Jail {
     dot_ajail: PathBuf,
     root: PathBuf, // the root fs
     bwrap: PathBuf,
-    floor: Vec<Vec<Id>>, // bwrap, ajail and the root fses: no jail may write to them
+    floor: Vec<Vec<Id>>, // bwrap, ajail, the root fs and ~/.ajail/fs: no jail may write to them
     // 5. What bwrap and you are told.
     argv: Vec<OsString>,
     shown: String, // the same, for a shell
@@ -316,12 +317,9 @@ fn ids(path: &Path) -> Vec<Id> {
     for dir in path.ancestors() {
         // (0, 0) is what is not there. No place that is mounted has it.
         all.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
-        if let Ok(target) = dir.read_link() {
-            if dir.try_exists().is_ok() {
-                // It may dangle, but is no loop.
-                let parent = dir.with_file_name("").canonicalize().unwrap_or_default();
-                all.extend(ids(&clean(parent, target)));
-            }
+        // A symlink may dangle. In a loop, which leads nowhere, try_exists is an error.
+        if let (Ok(target), Ok(_)) = (dir.read_link(), dir.try_exists()) {
+            all.extend(ids(&dir.with_file_name(target)));
         }
     }
     all
@@ -343,7 +341,7 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     jail.dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
     let root_fses = jail.dot_ajail.join("fs");
     let root = root_fses.join(&jail.fs);
-    // In one of another user no file can be changed: the overlay's copy would be that user's.
+    // If it were another user's, so would be the overlay's copies: no file could be changed.
     let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
     require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
     jail.floor = vec![bwrap, ids("/proc/self/exe".as_ref()), ids(&root_fses), ids(&root)];
@@ -370,14 +368,14 @@ fn add_places(jail: &mut Jail) {
 /// Adds the directories on the way from a place that is kept to a place inside of it. Where /p is
 /// writable and /p/a/.git locked, the jail could else rename /p/a and put its own /p/a/.git there.
 /// A mount cannot be renamed, so /p/a becomes one, of the same kind as /p. (What bwrap makes on the
-/// way, as the mount point of something else, can be renamed; and all below /, if that is kept.)
+/// way, as the mount point of something else, can be renamed.)
 fn with_ways(jail: &Jail) -> Places {
     let places = &jail.places;
     let mut all = places.clone();
     for way in places.keys().flat_map(|dst| dst.ancestors()) {
         let holder = way.ancestors().find_map(|dir| places.get_key_value(dir));
-        let Some((top, holder)) = holder else { continue };
-        let src = holder.src.join(way.strip_prefix(top).unwrap_or(way)); // it is below TOP
+        let Some((outer, holder)) = holder else { continue };
+        let src = holder.src.join(way.strip_prefix(outer).unwrap_or(way)); // it is below OUTER
         if holder.kind.kept() && jail.root.join(&src).symlink_metadata().is_ok() {
             all.entry(way.into()).or_insert(required(holder.kind, src));
         }
@@ -408,10 +406,12 @@ git -C $git for-each-ref --count=1 2>/dev/null | grep -q . || refuse 'no commit 
 git check-ref-format --branch $name >/dev/null 2>&1 || refuse 'no branch can have its name'
 # checkout.workers=0 writes files with all processors.
 new=$(mktemp -d .new.XXXXXX) && trap 'rm -rf $new' EXIT || exit
-said=$(git -c checkout.workers=0 clone --quiet --no-hardlinks $git $new 2>&1 && cd $new &&
-    git remote set-url origin /ajail/origin && git config push.autoSetupRemote true &&
-    { git switch -q $name 2>/dev/null || git switch -q -c $name 2>&1; }) ||
-    refuse 'git: '$(echo $said | tail -n 1 | tr -cd '[:print:]')
+clone() {
+    git -c checkout.workers=0 clone --quiet --no-hardlinks $git $new && cd $new &&
+        git remote set-url origin /ajail/origin && git config push.autoSetupRemote true &&
+        { git switch -q $name 2>/dev/null || git switch -q -c $name; }
+}
+said=$(clone 2>&1) || refuse 'git: '$(echo $said | tail -n 1 | tr -cd '[:print:]')
 [ ! -e $name ] && mv $new $name 2>/dev/null || refuse 'its name is too long, or taken now'";
 
 /// Makes the clone, if it is not there. Returns where it is.
@@ -425,7 +425,8 @@ fn make_clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     let dot_ajail = jail.dot_ajail.canonicalize().unwrap_or(jail.dot_ajail.clone());
     let clones = dot_ajail.join("clone").join(path);
     let dir = clones.join(name);
-    if !jail.dry_run && !dir.exists() {
+    if !dir.exists() {
+        require(!jail.dry_run, &dir, "there is no such clone yet, and a dry run makes none")?;
         let git = &jail.cwd.join(".git");
         require(git.exists(), git, "no repository here: cd to the top of one")?;
         // They are as secret as the repository, so that others may read none.
@@ -452,7 +453,7 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
     let Jail { places, cwd, .. } = jail;
     let git = &cwd.join(".git");
     // What AJAIL_ARGS says of .git protects your own, which the jail does not see here.
-    places.retain(|dst, place| !place.optional || !dst.starts_with(git));
+    places.retain(|dst, place| !(place.optional && dst.starts_with(git)));
     for place in places.values_mut() {
         if let Ok(path) = place.src.strip_prefix(&cwd) {
             place.src = clean(dir, path);
@@ -497,7 +498,8 @@ impl Jail {
         // F_SETFD: no close-on-exec. If this fails, bwrap fails, as it misses the descriptor.
         let _ = call("fcntl", &[number.into(), 2, 0]);
         let path = fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
-        self.add(&format!("{flag} {number}")).shown += &format!(" {number}<{}", quoted(path));
+        self.add(&format!("{flag} {number}"));
+        self.shown += &format!(" {number}<{}", quoted(path));
         self
     }
 
@@ -507,6 +509,7 @@ impl Jail {
 }
 
 fn build_argv(jail: &mut Jail) -> Result<(), String> {
+    // If / itself is kept, by --fs-edit, what is below it can be renamed: it is not to hold ways.
     let root = jail.places.remove(Path::new("/")).unwrap_or(required(Overlaid, ""));
     mount(jail, "/".as_ref(), &root)?;
     let path = "--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:\
@@ -562,13 +565,16 @@ fn add_environment(jail: &mut Jail) {
 fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let src = &clean(&jail.root, &place.src);
     let of_host = place.src.is_absolute();
-    let over_root_or_dev = (of_host && dst.as_os_str() == "/") || dst.as_os_str() == "/dev";
-    let why = "the jail has its own: cd into a project";
-    require(!over_root_or_dev && !dst.starts_with("/proc"), dst, why)?;
+    let name = dst.as_os_str();
+    let taken = (name == "/" && of_host) || name == "/dev" || dst.starts_with("/proc");
+    require(!taken, dst, "the jail has its own: cd into a project")?;
     // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
-    let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
+    let why = match of_host {
+        true => "it must be there, and no symlink on the way",
+        false => "no symlink may be on the way; ajail --fs-edit mkdir -p makes it",
+    };
     let opened = match open(src) {
-        Err(error) if place.optional && error.kind() == NotFound => {
+        Err(error) if place.optional && error.kind() == ErrorKind::NotFound => {
             jail.say(dst, "not there, skipped");
             return Ok(());
         }
@@ -664,7 +670,7 @@ fn namespaces() -> io::Result<()> {
         // The jail gets some of the host's devices. Real root owns them, and could chmod them,
         // but not on a read-only mount.
         call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x1000 | 0x4000])?; // MS_BIND | MS_REC
-        // AT_FDCWD, MOUNT_ATTR_RDONLY. (Not for the terminal, which is descriptor 0 as well.)
+        // AT_FDCWD, MOUNT_ATTR_RDONLY. (Not of /dev/pts: the terminal is descriptor 0 as well.)
         call("mount_setattr", &[-100, ptr(c"/dev"), 0, ptr(&[1u64, 0, 0, 0]), 32])?;
     }
     Ok(())
@@ -672,12 +678,12 @@ fn namespaces() -> io::Result<()> {
 
 /// Runs COMMAND, which ends when ajail ends. Returns its status.
 fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String> {
-    let mut ajail = about("/proc", File::open("/proc/self/cmdline"))?;
+    let mut alive = about("/proc", File::open("/proc/self/cmdline"))?;
     let last_steps = move || {
         // From the next line on, the kernel kills this process when ajail ends. If ajail has ended
         // before, nothing can be read of its command line any more.
         call("prctl", &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
-        ajail.read_exact(&mut [0])?;
+        alive.read_exact(&mut [0])?;
         if process::id() == 1 {
             // bwrap looks for its own processes in /proc, by their numbers in its namespace.
             call("mount", &[0, ptr(c"/proc"), ptr(c"proc")])?;
@@ -728,12 +734,12 @@ fn call(name: &str, args: &[i64]) -> io::Result<i64> {
         "prctl" => [157, 167],
         "setrlimit" => [160, 164],
         "unshare" => [272, 97],
-        _ => [9999; 2], // there is none of that number
+        _ => return Err(ErrorKind::Other.into()), // not what the kernel says of a missing call
     };
     // An argument that is not given is 0.
     let arg = |n| args.get(n).copied().unwrap_or(0);
-    // SAFETY: each call above gets numbers, and pointers to what lives long enough and is as large
-    // as the kernel expects.
+    // SAFETY: each call gets numbers, and pointers to what lives long enough and is as large as the
+    // kernel expects.
     match unsafe { syscall(numbers[AARCH64], arg(0), arg(1), arg(2), arg(3), arg(4)) } {
         -1 => Err(io::Error::last_os_error()),
         result => Ok(result),
@@ -782,7 +788,7 @@ const RULES: &[Rule] = &[
     (&[[438, 438]], &[], DENY), // pidfd_getfd: bwrap has files of the host open as it starts
     (&[[41, 198]], &[(ARG0, 40)], DENY), // socket(AF_VSOCK): in no namespace
     (&[[41, 198]], &[(ARG0, 42)], DENY), // socket(AF_QIPCRTR): in no namespace
-    (&[[41, 198]], &[(ARG2, 11)], DENY), // socket(, , NETLINK_CONNECTOR) tells of every process
+    (&[[41, 198]], &[(ARG2, 11)], DENY), // socket(, , NETLINK_CONNECTOR), of any family: tells of processes
     (&[[141, 140]], &[(ARG0, 1)], DENY), // setpriority(PRIO_PGRP): the caller's process group
     (&[[251, 30]], &[(ARG0, 2)], DENY), // ioprio_set(IOPRIO_WHO_PGRP): the same
     (&[[248, 217], [249, 218], [250, 219]], &[], DENY), // add_key, request_key, keyctl: your keys
@@ -806,8 +812,13 @@ fn filter(userns: bool) -> Vec<u8> {
     let (load, equal, at_least, answer) = (0x20, 0x15, 0x35, 0x06);
     // Programs of another ABI, which has other numbers, are denied all: i386's by the architecture
     // (at offset 4), x32's by their numbers, which start at 2^30.
-    let mut code = vec![(load, 0, 0, 4), (equal, 0, 2, [0xc000_003e, 0xc000_00b7][AARCH64])];
-    code.extend([(load, 0, 0, NR), (at_least, 0, 1, 0x4000_0000), (answer, 0, 0, DENY)]);
+    let mut code = vec![
+        (load, 0, 0, 4),
+        (equal, 0, 2, [0xc000_003e, 0xc000_00b7][AARCH64]),
+        (load, 0, 0, NR),
+        (at_least, 0, 1, 0x4000_0000),
+        (answer, 0, 0, DENY),
+    ];
     // With --userns there may be more users.
     for (calls, conditions, what) in RULES.iter().chain(if userns { &[] } else { ONE_USER }) {
         for call in *calls {

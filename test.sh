@@ -747,9 +747,12 @@ the_floor() {
 	cd "$away"
 	# A root fs that is a symlink to elsewhere, and not in use.
 	mkdir "$away/fs" && ln -s "$away/fs" "$FS/elsewhere"
-	finally "rm -rf '$away' '$FS/elsewhere'"
+	finally "rm -rf '$away' '$FS/elsewhere' '$FS/odd'"
 	refused 'cd into a project' true
 	(cd fs && refused 'cd into a project' true)
+	# A .. behind a symlink is that of where it leads.
+	mkdir -p "$away/far/in" "$away/far/fs" && ln -s "$away/far/in" "$away/hop" && ln -s "$away/hop/../fs" "$FS/odd"
+	(cd far && refused 'cd into a project' true)
 	mkdir "$P/../w" && cd "$P/../w" && cp "$T/bin/ajail" copy
 	jail true
 	ends 125 ./copy true 2>"$P/err"
