@@ -773,7 +773,8 @@ const ARG2: u32 = 32;
 const IOCTL: &[[u32; 2]] = &[[16, 29]];
 
 /// Calls, by their numbers on x86_64 and aarch64; the values that must be at some offsets; and the
-/// answer. The first rule that fits counts.
+/// answer. The first rule that fits counts. (test.sh compares the numbers here and above with those
+/// that the kernel's headers give the names in the comments.)
 type Rule = (&'static [[u32; 2]], &'static [(u32, u32)], u32);
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
@@ -803,9 +804,10 @@ const RULES: &[Rule] = &[
 #[rustfmt::skip]
 const ONE_USER: &[Rule] = &[
     (&[[92, 55], [93, 55], [94, 55], [260, 54]], &[], DONE), // chown, fchown, lchown, fchownat
-    (&[[105, 146], [106, 144], [113, 145], [114, 143]], &[], DONE), // set*id, setre*id
-    (&[[117, 147], [119, 149], [122, 151], [123, 152]], &[], DONE), // setres*id, setfs*id
-    (&[[116, 159]], &[], DONE), // setgroups
+    (&[[105, 146], [106, 144], [116, 159]], &[], DONE), // setuid, setgid, setgroups
+    (&[[113, 145], [114, 143]], &[], DONE), // setreuid, setregid
+    (&[[117, 147], [119, 149]], &[], DONE), // setresuid, setresgid
+    (&[[122, 151], [123, 152]], &[], DONE), // setfsuid, setfsgid
 ];
 
 fn filter(userns: bool) -> Vec<u8> {

@@ -1228,6 +1228,60 @@ the_jail_sees_neither_the() {
 	is "$(jail ls -A "$HOME")" "$(basename "$(dirname "$P")")"
 }
 
+claim 'the numbers of calls and values in main.rs are those of their names in the kernel'\''s headers' numbers
+numbers() {
+	local cpu
+	command -v perl >/dev/null || skip "no perl"
+	echo '#include <linux/ioprio.h>' | cc -fsyntax-only -x c - 2>/dev/null || skip "no C compiler, or no headers of the kernel"
+	# Each is an assertion for the compiler: of main.rs's lines for calls, and of its rules' first words.
+	perl -ne '
+		sub calls { my ($numbers, @names) = @_;
+			while ($numbers =~ /(\d+), (\d+)/g) {
+				my ($x86, $arm, $name) = ($1, $2, shift @names) or die;
+				print "X86(__NR_$name == $x86, \"$name\");\n";
+				$name =~ s/^l?chown$/fchown/; # which is all that aarch64 has
+				print "ARM(__NR_$name == $arm, \"$name\");\n";
+			}
+		}
+		calls($2, $1) if /^ *"(\w+)" => \[(.*)\],/;
+		calls($1, "ioctl") if /^const IOCTL: .*= &\[\[(.*)\]\];/;
+		if (m{^ *\(&\[\[(.*?)\]\], .*?// (.*)}) {
+			my ($numbers, $words) = ($1, $2);
+			$words =~ s/\(.*?\)//g;
+			calls($numbers, $words =~ /[a-z]\w+/g);
+		}
+		if (m{&\[\(ARG\d, (\w+)\)\].*?// [^A-Z]*([A-Z][A-Z0-9_]+)}) {
+			my ($value, $name) = ($1, $2);
+			$value =~ s/_//g;
+			print "ANY($name == $value, \"$name\");\n";
+		}
+	' "$T/main.rs" >asserts
+	[ "$(wc -l <asserts)" -gt 100 ]
+	cat >x86_64.c <<-'X'
+		#include <asm/unistd_64.h>
+		#define X86 _Static_assert
+		#define ARM(...)
+		#define ANY(...)
+		#include "asserts"
+	X
+	cat >aarch64.c <<-'X'
+		#define __ARCH_WANT_SET_GET_RLIMIT
+		#include <asm-generic/unistd.h>
+		#include <sys/ioctl.h>
+		#include <sys/resource.h>
+		#include <sys/socket.h>
+		#include <linux/btrfs.h>
+		#include <linux/fscrypt.h>
+		#include <linux/ioprio.h>
+		#include <linux/netlink.h>
+		#define X86(...)
+		#define ARM _Static_assert
+		#define ANY _Static_assert
+		#include "asserts"
+	X
+	for cpu in aarch64 "$(uname -m)"; do cc -fsyntax-only "$cpu.c"; done
+}
+
 claim 'a 32-bit or x32 call does not get around the filter' a_32_bit_or_x32
 a_32_bit_or_x32() {
 	perl_in_fs
