@@ -1100,6 +1100,7 @@ guards_fail() {
 		failing $call 1 refused 'not permitted' --quiet true
 	done
 	failing keyctl 122 refused 'quota of keys' true
+	has "$(failing keyctl 1 ajail --version)" "ajail "
 	is "$(failing keyctl 38 jail echo ok)" ok
 	has "$(failing landlock_create_ruleset 38 ajail true 2>&1)" 'kernel: stops no signals'
 	has "$(failing setrlimit 1 ajail true 2>&1)" 'crashes: '
