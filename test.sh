@@ -1047,7 +1047,7 @@ early() {
 	[ "$n" -gt 0 ]
 }
 
-claim_both 'killed before its child has tied itself to it, ajail leaves no process' untied
+claim_both 'killed before its child has tied itself to it, ajail leaves no process and no message' untied
 untied() {
 	local long=9$RANDOM$RANDOM pid
 	command -v cc >/dev/null || skip "no C compiler"
@@ -1065,13 +1065,14 @@ untied() {
 	X
 	cc -shared -fPIC -o slow.so slow.c -ldl
 	for kill in true 'kill -KILL'; do
-		LD_PRELOAD=$P/slow.so ajail --quiet sleep $long & pid=$!
+		LD_PRELOAD=$P/slow.so ajail --quiet sleep $long 2>err & pid=$!
 		sleep 0.2
 		$kill $pid
 		sleep 1
 		if [ "$kill" = true ]; then [ "$(left $long)" -gt 0 ]; else is "$(left $long)" 0; fi
 		kill $pid 2>/dev/null || :
 		sleep 0.3
+		is "$(cat err)" ''
 	done
 }
 
