@@ -23,8 +23,8 @@
 //!   core dumps is 0;
 //! - the host from replacing what is locked or hidden, or mounting below it, which is then open;
 //! - what a bind mount of the host's shows at a second path, ~/.ajail/fs included;
-//! - a running jail from swapping a directory for a symlink below a --ro or --dev place of another
-//!   jail that just starts: bwrap takes these by path. (All else is mounted as it was looked at.)
+//! - a running jail from swapping a directory for a symlink on the way to a --ro or --dev place of
+//!   another jail that just starts: bwrap takes these by path. (All else is as it was looked at.)
 //! - with --userns: undoing --rol and --hide, changing your control group if you may, and seizing
 //!   bwrap's process 1, which shows the host's files in its first milliseconds;
 //! - as real root: reading what /proc shows to root only;
@@ -90,14 +90,14 @@ fn end(status: i32) -> ! {
 }
 
 fn run() -> Result<i32, String> {
-    // Whatever else is open, a directory above all, would be a way into the host's files.
+    // Besides 0 to 2, whatever is open, a directory above all, would be a way to the host's files.
     about("close_range", call("close_range", &[3, 0xffff_ffff]))?;
     for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
         require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
     }
     let mut jail = parse()?;
-    // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too. A kernel that
-    // has none is fine.
+    // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too, so that it is
+    // not enough that the filter denies them. A kernel that has none is fine.
     let refused = call("keyctl", &[1]).is_err_and(|error| error.kind() != ErrorKind::Unsupported);
     require(!refused, "keyring", "a new one is refused: is your quota of keys used up?")?;
     look_at_host(&mut jail)?;
@@ -159,7 +159,7 @@ struct Jail {
     dot_ajail: PathBuf,
     root: PathBuf, // the root fs
     bwrap: PathBuf,
-    floor: Vec<Vec<Id>>, // bwrap, ajail, the root fs and ~/.ajail/fs: no jail may write to them
+    off_limits: Vec<Vec<Id>>, // bwrap, ajail, the root fses: for no place that is writable
     // 5. What bwrap and you are told.
     argv: Vec<OsString>,
     shown: String, // the same, for a shell
@@ -310,16 +310,16 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 /// What the kernel knows a file by, under whatever path: device and inode.
 type Id = (u64, u64);
 
-/// First PATH's, then those of all directories in which somebody could make PATH another file:
+/// First PATH's id, then those of all directories in which somebody could make PATH another file:
 /// those above it and, if it or one of them is a symlink, those above its target, and so on.
-fn ids(path: &Path) -> Vec<Id> {
+fn up_from(path: &Path) -> Vec<Id> {
     let mut all = vec![];
     for dir in path.ancestors() {
         // (0, 0) is what is not there. No place that is mounted has it.
         all.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
         // A symlink may dangle. In a loop, which leads nowhere, try_exists is an error.
         if let (Ok(target), Ok(_)) = (dir.read_link(), dir.try_exists()) {
-            all.extend(ids(&dir.with_file_name(target)));
+            all.extend(up_from(&dir.with_file_name(target)));
         }
     }
     all
@@ -335,18 +335,23 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
     let bwrap = dirs.map(|dir| dir.join(&jail.bwrap_bin)).find(|bin| bin.is_file());
     jail.bwrap = about(&jail.bwrap_bin, bwrap.ok_or("install bubblewrap 0.12: see mkbwrap.sh"))?;
-    let bwrap = ids(&jail.bwrap);
+    let bwrap = up_from(&jail.bwrap);
     let why = "lies below here, where a jail could have put it: cd elsewhere";
-    require(!holds(&ids(&jail.cwd), &bwrap), &jail.bwrap, why)?;
+    require(!holds(&up_from(&jail.cwd), &bwrap), &jail.bwrap, why)?;
     jail.dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
     let root_fses = jail.dot_ajail.join("fs");
     let root = root_fses.join(&jail.fs);
-    // If it were another user's, so would be the overlay's copies: no file could be changed.
+    // If it were another user's, the overlay's copies would be, too, and no file could be changed.
     let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
     require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
-    jail.floor = vec![bwrap, ids("/proc/self/exe".as_ref()), ids(&root_fses), ids(&root)];
+    jail.off_limits = vec![
+        bwrap,
+        up_from("/proc/self/exe".as_ref()), // ajail
+        up_from(&root_fses),
+        up_from(&root),
+    ];
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
-        jail.floor.push(ids(&entry.path())); // as a symlink it leads elsewhere
+        jail.off_limits.push(up_from(&entry.path())); // as a symlink it leads elsewhere
     }
     jail.root = about(&root, root.canonicalize())?;
     Ok(())
@@ -368,13 +373,14 @@ fn add_places(jail: &mut Jail) {
 /// Adds the directories on the way from a place that is kept to a place inside of it. Where /p is
 /// writable and /p/a/.git locked, the jail could else rename /p/a and put its own /p/a/.git there.
 /// A mount cannot be renamed, so /p/a becomes one, of the same kind as /p. (What bwrap makes on the
-/// way, as the mount point of something else, can be renamed.)
+/// way, as the mount point of something else, can be renamed. So can all that is directly in the
+/// root fs where that is kept: / is not among the places here.)
 fn with_ways(jail: &Jail) -> Places {
     let places = &jail.places;
     let mut all = places.clone();
     for way in places.keys().flat_map(|dst| dst.ancestors()) {
-        let holder = way.ancestors().find_map(|dir| places.get_key_value(dir));
-        let Some((outer, holder)) = holder else { continue };
+        let found = way.ancestors().find_map(|dir| places.get_key_value(dir));
+        let Some((outer, holder)) = found else { continue };
         let src = holder.src.join(way.strip_prefix(outer).unwrap_or(way)); // it is below OUTER
         if holder.kind.kept() && jail.root.join(&src).symlink_metadata().is_ok() {
             all.entry(way.into()).or_insert(required(holder.kind, src));
@@ -509,9 +515,8 @@ impl Jail {
 }
 
 fn build_argv(jail: &mut Jail) -> Result<(), String> {
-    // If / itself is kept, by --fs-edit, what is below it can be renamed: it is not to hold ways.
     let root = jail.places.remove(Path::new("/")).unwrap_or(required(Overlaid, ""));
-    mount(jail, "/".as_ref(), &root)?;
+    add_mount(jail, "/".as_ref(), &root)?;
     let path = "--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:\
                 /sbin:/bin";
     for (needed, flags) in [
@@ -538,7 +543,7 @@ fn build_argv(jail: &mut Jail) -> Result<(), String> {
     }
     add_environment(jail);
     for (dst, place) in &with_ways(jail) {
-        mount(jail, dst, place)?;
+        add_mount(jail, dst, place)?;
     }
     for word in &jail.extra.clone() {
         jail.add_word(word);
@@ -561,8 +566,9 @@ fn add_environment(jail: &mut Jail) {
     }
 }
 
-/// Opens the source, looks at what was opened, and has just that mounted.
-fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
+/// Opens the source, looks at what was opened, and has just that mounted. (bwrap takes --ro of a
+/// directory and --dev by path only.)
+fn add_mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let src = &clean(&jail.root, &place.src);
     let of_host = place.src.is_absolute();
     let name = dst.as_os_str();
@@ -582,8 +588,8 @@ fn mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     };
     let opened_path = format!("/proc/self/fd/{}", opened.as_raw_fd()); // whatever SRC is by now
     if place.kind.kept() && of_host {
-        let own = ids(opened_path.as_ref());
-        let apart = jail.floor.iter().all(|part| !holds(&own, part) && !holds(part, &own));
+        let own = up_from(opened_path.as_ref());
+        let apart = jail.off_limits.iter().all(|part| !holds(&own, part) && !holds(part, &own));
         let why = "writable, it could change the next jail: cd into a project, or use --ro";
         require(apart, src, why)?;
     }
@@ -642,8 +648,8 @@ fn cut_ties(jail: &mut Jail) -> Option<i64> {
 }
 
 fn start(jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
-    // The arguments by descriptor, since every user may read a command line. No environment, since
-    // the jail could read it as that of process 1.
+    // bwrap's arguments by descriptor, since every user may read a command line. No environment,
+    // since the jail could read it as that of process 1.
     let mut bwrap = Command::new(&jail.bwrap);
     bwrap.env_clear();
     let argv = jail.argv.join(OsStr::new("\0"));
@@ -683,7 +689,9 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
         // From the next line on, the kernel kills this process when ajail ends. If ajail has ended
         // before, nothing can be read of its command line any more, and nobody is to be told.
         call("prctl", &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
-        alive.read_exact(&mut [0]).unwrap_or_else(|_| end(125));
+        if alive.read_exact(&mut [0]).is_err() {
+            end(125);
+        }
         if process::id() == 1 {
             // bwrap looks for its own processes in /proc, by their numbers in its namespace.
             call("mount", &[0, ptr(c"/proc"), ptr(c"proc")])?;
@@ -697,7 +705,7 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
     // SAFETY: ajail has one thread, so that no lock is held in the child by another.
     unsafe { command.pre_exec(last_steps) };
     signal(17, 0); // SIGCHLD: a caller may have it ignored, which loses the status
-    let mut child = about("bwrap", command.spawn())?;
+    let mut child = about("start", command.spawn())?;
     // The terminal sends Ctrl-C to ajail and to the program. Only the program is to act on it.
     let (int, quit) = (signal(2, 1), signal(3, 1)); // SIGINT and SIGQUIT: SIG_IGN
     let status = about("wait", child.wait())?;
@@ -789,7 +797,7 @@ const RULES: &[Rule] = &[
     (&[[438, 438]], &[], DENY), // pidfd_getfd: bwrap has files of the host open as it starts
     (&[[41, 198]], &[(ARG0, 40)], DENY), // socket(AF_VSOCK): in no namespace
     (&[[41, 198]], &[(ARG0, 42)], DENY), // socket(AF_QIPCRTR): in no namespace
-    (&[[41, 198]], &[(ARG2, 11)], DENY), // socket(, , NETLINK_CONNECTOR), of any family: tells of processes
+    (&[[41, 198]], &[(ARG2, 11)], DENY), // socket(, , NETLINK_CONNECTOR): tells of every process
     (&[[141, 140]], &[(ARG0, 1)], DENY), // setpriority(PRIO_PGRP): the caller's process group
     (&[[251, 30]], &[(ARG0, 2)], DENY), // ioprio_set(IOPRIO_WHO_PGRP): the same
     (&[[248, 217], [249, 218], [250, 219]], &[], DENY), // add_key, request_key, keyctl: your keys
@@ -816,17 +824,18 @@ fn filter(userns: bool) -> Vec<u8> {
     // (at offset 4), x32's by their numbers, which start at 2^30.
     let mut code = vec![
         (load, 0, 0, 4),
-        (equal, 0, 2, [0xc000_003e, 0xc000_00b7][AARCH64]),
+        (equal, 1, 0, [0xc000_003e, 0xc000_00b7][AARCH64]),
+        (answer, 0, 0, DENY),
         (load, 0, 0, NR),
         (at_least, 0, 1, 0x4000_0000),
         (answer, 0, 0, DENY),
     ];
     // With --userns there may be more users.
     for (calls, conditions, what) in RULES.iter().chain(if userns { &[] } else { ONE_USER }) {
-        for call in *calls {
+        for numbers in *calls {
             // How many instructions of this rule are left, to be skipped if a comparison fails.
             let mut rest = 2 * conditions.len() as u8 + 1;
-            code.extend([(load, 0, 0, NR), (equal, 0, rest, call[AARCH64])]);
+            code.extend([(load, 0, 0, NR), (equal, 0, rest, numbers[AARCH64])]);
             for (offset, value) in *conditions {
                 rest -= 2;
                 code.extend([(load, 0, 0, *offset), (equal, 0, rest, *value)]);
