@@ -32,7 +32,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind::*, Read, Write};
 use std::os::unix::{fs::DirBuilderExt, prelude::*};
 use std::path::{Component, Path, PathBuf};
 use std::process::{self, Command};
@@ -98,7 +98,7 @@ fn run() -> Result<i32, String> {
     let mut jail = parse()?;
     // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too, so that it is
     // not enough that the filter denies them. A kernel that has none is fine.
-    let refused = call("keyctl", &[1]).is_err_and(|error| error.kind() != ErrorKind::Unsupported);
+    let refused = call("keyctl", &[1]).is_err_and(|error| error.kind() != Unsupported);
     require(!refused, "keyring", "a new one is refused: is your quota of keys used up?")?;
     look_at_host(&mut jail)?;
     add_places(&mut jail);
@@ -177,7 +177,7 @@ struct Place {
     optional: bool, // if it is missing, it is skipped: so for AJAIL_ARGS
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Kind {
     Writable,
     Overlaid,
@@ -189,7 +189,7 @@ use Kind::*;
 
 impl Kind {
     fn kept(self) -> bool {
-        self == Writable || self == Device
+        matches!(self, Writable | Device)
     }
 
     fn status(self) -> &'static str {
@@ -311,18 +311,18 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 type Id = (u64, u64);
 
 /// First PATH's id, then those of all directories in which somebody could make PATH another file:
-/// those above it and, if it or one of them is a symlink, those above its target, and so on.
-fn up_from(path: &Path) -> Vec<Id> {
-    let mut all = vec![];
-    for dir in path.ancestors() {
+/// those above it and, if it or one of them is a symlink, those above its target, and so on. SEEN:
+/// what symlinks on the way have shown so far.
+fn up_from(path: &Path, mut seen: Vec<Id>) -> Vec<Id> {
+    for dir in path.components().as_path().ancestors() {
         // (0, 0) is what is not there. No place that is mounted has it.
-        all.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
-        // A symlink may dangle. In a loop, which leads nowhere, try_exists is an error.
-        if let (Ok(target), Ok(_)) = (dir.read_link(), dir.try_exists()) {
-            all.extend(up_from(&dir.with_file_name(target)));
+        seen.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
+        // A symlink may dangle, or lead in a circle: no file is behind more than 999.
+        if let (Ok(target), 0..999) = (dir.read_link(), seen.len()) {
+            seen = up_from(&dir.with_file_name(target), seen);
         }
     }
-    all
+    seen
 }
 
 /// Whether INNER is OUTER, or below it.
@@ -335,23 +335,25 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
     let bwrap = dirs.map(|dir| dir.join(&jail.bwrap_bin)).find(|bin| bin.is_file());
     jail.bwrap = about(&jail.bwrap_bin, bwrap.ok_or("install bubblewrap 0.12: see mkbwrap.sh"))?;
-    let bwrap = up_from(&jail.bwrap);
-    let why = "lies below here, where a jail could have put it: cd elsewhere";
-    require(!holds(&up_from(&jail.cwd), &bwrap), &jail.bwrap, why)?;
+    let bwrap = up_from(&jail.bwrap, vec![]);
     jail.dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
     let root_fses = jail.dot_ajail.join("fs");
     let root = root_fses.join(&jail.fs);
     // If it were another user's, the overlay's copies would be, too, and no file could be changed.
     let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
     require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
+    for dir in [&jail.cwd, &root] {
+        let why = "lies here or in the root fs, where a jail could have put it: cd elsewhere";
+        require(!holds(&up_from(dir, vec![]), &bwrap), &jail.bwrap, why)?;
+    }
     jail.off_limits = vec![
         bwrap,
-        up_from("/proc/self/exe".as_ref()), // ajail
-        up_from(&root_fses),
-        up_from(&root),
+        up_from("/proc/self/exe".as_ref(), vec![]), // ajail
+        up_from(&root_fses, vec![]),
+        up_from(&root, vec![]),
     ];
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
-        jail.off_limits.push(up_from(&entry.path())); // as a symlink it leads elsewhere
+        jail.off_limits.push(up_from(&entry.path(), vec![])); // as a symlink it leads elsewhere
     }
     jail.root = about(&root, root.canonicalize())?;
     Ok(())
@@ -379,11 +381,11 @@ fn with_ways(jail: &Jail) -> Places {
     let places = &jail.places;
     let mut all = places.clone();
     for way in places.keys().flat_map(|dst| dst.ancestors()) {
-        let found = way.ancestors().find_map(|dir| places.get_key_value(dir));
-        let Some((outer, holder)) = found else { continue };
-        let src = holder.src.join(way.strip_prefix(outer).unwrap_or(way)); // it is below OUTER
-        if holder.kind.kept() && jail.root.join(&src).symlink_metadata().is_ok() {
-            all.entry(way.into()).or_insert(required(holder.kind, src));
+        if let Some((outer, holder)) = way.ancestors().find_map(|dir| places.get_key_value(dir)) {
+            let src = holder.src.join(way.strip_prefix(outer).unwrap_or(way)); // it is below OUTER
+            if holder.kind.kept() && jail.root.join(&src).symlink_metadata().is_ok() {
+                all.entry(way.into()).or_insert(required(holder.kind, src));
+            }
         }
     }
     all
@@ -411,20 +413,24 @@ partial='^(remote\..*\.promisor|extensions\.partialclone)$'
 git -C $git for-each-ref --count=1 2>/dev/null | grep -q . || refuse 'no commit in it yet'
 git check-ref-format --branch $name >/dev/null 2>&1 || refuse 'no branch can have its name'
 # checkout.workers=0 writes files with all processors.
-new=$(mktemp -d .new.XXXXXX) && trap 'rm -rf $new' EXIT || exit
+new=$(mktemp -u .new.XXXXXX) && trap 'rm -rf $new' EXIT
 clone() {
     git -c checkout.workers=0 clone --quiet --no-hardlinks $git $new && cd $new &&
         git remote set-url origin /ajail/origin && git config push.autoSetupRemote true &&
         { git switch -q $name 2>/dev/null || git switch -q -c $name; }
 }
 said=$(clone 2>&1) || refuse 'git: '$(echo $said | tail -n 1 | tr -cd '[:print:]')
-[ ! -e $name ] && mv $new $name 2>/dev/null || refuse 'its name is too long, or taken now'";
+mv -T $new $name 2>/dev/null || refuse 'its name is too long, or taken now'";
 
 /// Makes the clone, if it is not there. Returns where it is.
 fn make_clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos().to_string();
     let name = if name.is_empty() { now.as_ref() } else { name };
-    require(Path::new(name).file_name() == Some(name), name, "a clone's name has no / in it")?;
+    require(
+        Path::new(name).file_name() == Some(name),
+        name,
+        "a clone's name has no / in it, and is not ..",
+    )?;
     // A directory for each repository: its path with + for /, and a + in it escaped.
     let path = quoted(&jail.cwd).replace('%', "%25").replace('+', "%2B").replace('/', "+");
     // ~/.ajail may be a symlink; what is in it may not, since jails may have been run there.
@@ -575,12 +581,9 @@ fn add_mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let taken = (name == "/" && of_host) || name == "/dev" || dst.starts_with("/proc");
     require(!taken, dst, "the jail has its own: cd into a project")?;
     // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
-    let why = match of_host {
-        true => "it must be there, and no symlink on the way",
-        false => "no symlink may be on the way; ajail --fs-edit mkdir -p makes it",
-    };
+    let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
     let opened = match open(src) {
-        Err(error) if place.optional && error.kind() == ErrorKind::NotFound => {
+        Err(error) if place.optional && matches!(error.kind(), NotFound | NotADirectory) => {
             jail.say(dst, "not there, skipped");
             return Ok(());
         }
@@ -588,7 +591,7 @@ fn add_mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     };
     let opened_path = format!("/proc/self/fd/{}", opened.as_raw_fd()); // whatever SRC is by now
     if place.kind.kept() && of_host {
-        let own = up_from(opened_path.as_ref());
+        let own = up_from(opened_path.as_ref(), vec![]);
         let apart = jail.off_limits.iter().all(|part| !holds(&own, part) && !holds(part, &own));
         let why = "writable, it could change the next jail: cd into a project, or use --ro";
         require(apart, src, why)?;
@@ -716,9 +719,11 @@ fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String
 
 // ---- 7. What std has no function for, straight from the kernel.
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-compile_error!("the numbers of system calls are those of x86_64 and aarch64");
-const AARCH64: usize = cfg!(target_arch = "aarch64") as usize;
+/// Which of two numbers is the processor's. (There are none for others.)
+#[cfg(target_arch = "x86_64")]
+const CPU: usize = 0;
+#[cfg(target_arch = "aarch64")]
+const CPU: usize = 1;
 
 unsafe extern "C" {
     fn syscall(number: i64, ...) -> i64;
@@ -742,20 +747,20 @@ fn call(name: &str, args: &[i64]) -> io::Result<i64> {
         "prctl" => [157, 167],
         "setrlimit" => [160, 164],
         "unshare" => [272, 97],
-        _ => return Err(ErrorKind::Other.into()), // not what the kernel says of a missing call
+        _ => return Err(Other.into()), // not what the kernel says of a missing call
     };
     // An argument that is not given is 0.
     let arg = |n| args.get(n).copied().unwrap_or(0);
     // SAFETY: each call gets numbers, and pointers to what lives long enough and is as large as the
     // kernel expects.
-    match unsafe { syscall(numbers[AARCH64], arg(0), arg(1), arg(2), arg(3), arg(4)) } {
+    match unsafe { syscall(numbers[CPU], arg(0), arg(1), arg(2), arg(3), arg(4)) } {
         -1 => Err(io::Error::last_os_error()),
         result => Ok(result),
     }
 }
 
 fn ptr<T: ?Sized>(it: &T) -> i64 {
-    &raw const *it as *const u8 as i64
+    &raw const *it as *const () as i64
 }
 
 /// Opens PATH, of whatever sort, if no symlink is on the way.
@@ -824,7 +829,7 @@ fn filter(userns: bool) -> Vec<u8> {
     // (at offset 4), x32's by their numbers, which start at 2^30.
     let mut code = vec![
         (load, 0, 0, 4),
-        (equal, 1, 0, [0xc000_003e, 0xc000_00b7][AARCH64]),
+        (equal, 1, 0, [0xc000_003e, 0xc000_00b7][CPU]),
         (answer, 0, 0, DENY),
         (load, 0, 0, NR),
         (at_least, 0, 1, 0x4000_0000),
@@ -835,7 +840,7 @@ fn filter(userns: bool) -> Vec<u8> {
         for numbers in *calls {
             // How many instructions of this rule are left, to be skipped if a comparison fails.
             let mut rest = 2 * conditions.len() as u8 + 1;
-            code.extend([(load, 0, 0, NR), (equal, 0, rest, numbers[AARCH64])]);
+            code.extend([(load, 0, 0, NR), (equal, 0, rest, numbers[CPU])]);
             for (offset, value) in *conditions {
                 rest -= 2;
                 code.extend([(load, 0, 0, *offset), (equal, 0, rest, *value)]);

@@ -620,6 +620,8 @@ defaults() {
 	is "$(ls -A)" .env
 	refused 'No such file' --hide=typo true
 	AJAIL_ARGS="--hide=$HOME/typo" refused 'No such file' true
+	# A submodule's or a worktree's .git is a file.
+	(echo gitdir: x >.git && AJAIL_ARGS='--rol=.git/hooks' jail true && rm .git)
 	# A directory that one may not look into is not one without the file.
 	mkdir shut && echo s >shut/s && chmod 0 shut
 	AJAIL_ARGS='--hide=shut/s' ends 125 ajail true 2>../err
@@ -753,6 +755,14 @@ the_floor() {
 	# A .. behind a symlink is that of where it leads.
 	mkdir -p "$away/far/in" "$away/far/fs" && ln -s "$away/far/in" "$away/hop" && ln -s "$away/hop/../fs" "$FS/odd"
 	(cd far && refused 'cd into a project' true)
+	# A slash behind a symlink, and one that leads past a file, or into what may not be read now.
+	ln -s "$ROOT_FS" "$away/far/root" && ln -s "$away/far/root" "$away/hop2"
+	(cd far && for o in / /. //; do refused 'cd into a project' --fs="$away/hop2$o" true; done)
+	for o in "$away/far/root/" "$away/far/f/x" "$away/far/shut/x" "$away/far/loop/x"; do
+		touch far/f && mkdir -p far/shut && chmod 0 far/shut && ln -sf loop far/loop
+		ln -sfn "$o" "$FS/odd" && (cd far && refused 'cd into a project' true)
+		chmod 700 far/shut
+	done
 	mkdir "$P/../w" && cd "$P/../w" && cp "$T/bin/ajail" copy
 	jail true
 	ends 125 ./copy true 2>"$P/err"
@@ -778,10 +788,14 @@ no_bwrap_is_run_that() {
 	ln -s "$T/bin" inside
 	ln -s "$P/b/bwrap" ../own
 	for dir in "$P/b" "$(dirname "$P")/outside" "$P/inside"; do
-		for o in --ro --rw; do PATH=$dir:$PATH refused 'lies below here' $o echo jailed; done
+		for o in --ro --rw; do PATH=$dir:$PATH refused 'lies here' $o echo jailed; done
 	done
+	own_fs
+	cp "$T/bin/bwrap" "$FS/own/bwrap"
+	PATH=$FS/own:$PATH refused 'lies here' --fs=own --fs-edit true
+	rm "$FS/own/bwrap"
 	for dir in b .; do is "$(PATH=$dir:$PATH jail echo jailed)" jailed; done
-	refused 'lies below here' --bwrap-bin="$(dirname "$P")/own" --ro true
+	refused 'lies here' --bwrap-bin="$(dirname "$P")/own" --ro true
 }
 
 claim 'a value of AJAIL_ENV_ is on no command line' no_command_line
@@ -1669,6 +1683,15 @@ twenty_clones() {
 	for i in $(seq 20); do jail --clone sh -c "echo $i >who" & done
 	wait
 	is "$(cat "$(repository)"/*/who | sort -n | tr '\n' ' ')" "$(seq 20 | tr '\n' ' ')"
+	# Of one name there is one, and the other is refused.
+	own_fs
+	printf '#!/bin/sh\nsleep 1\nexec /bin/mv "$@"\n' >"$FS/own/usr/local/bin/mv" && chmod +x "$FS/own/usr/local/bin/mv"
+	finally "rm '$FS/own/usr/local/bin/mv'"
+	for i in 1 2; do ajail --quiet --fs=own --clone=same true 2>>../err & done
+	wait
+	is "$(find "$(repository)" -name '.new.*')" ''
+	is "$(wc -l <../err)" 1
+	has "$(cat ../err)" 'taken now'
 }
 
 claim '--clone says what is wrong: no repository, a worktree, no commit, no git, odd names' clone_refused
