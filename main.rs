@@ -426,11 +426,7 @@ mv -T $new $name 2>/dev/null || refuse 'its name is too long, or taken now'";
 fn make_clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos().to_string();
     let name = if name.is_empty() { now.as_ref() } else { name };
-    require(
-        Path::new(name).file_name() == Some(name),
-        name,
-        "a clone's name has no / in it, and is not ..",
-    )?;
+    require(Path::new(name).file_name() == Some(name), name, "no / in a clone's name, and no ..")?;
     // A directory for each repository: its path with + for /, and a + in it escaped.
     let path = quoted(&jail.cwd).replace('%', "%25").replace('+', "%2B").replace('/', "+");
     // ~/.ajail may be a symlink; what is in it may not, since jails may have been run there.
