@@ -756,9 +756,10 @@ the_floor() {
 	mkdir -p "$away/far/in" "$away/far/fs" && ln -s "$away/far/in" "$away/hop" && ln -s "$away/hop/../fs" "$FS/odd"
 	(cd far && refused 'cd into a project' true)
 	# A slash behind a symlink, and one that leads past a file, or into what may not be read now.
-	ln -s "$ROOT_FS" "$away/far/root" && ln -s "$away/far/root" "$away/hop2"
+	rm "$FS/odd" && ln -s "$ROOT_FS" "$away/far/root" && ln -s "$away/far/root" "$away/hop2"
+	is "$(cd far && jail echo ok)" ok
 	(cd far && for o in / /. //; do refused 'cd into a project' --fs="$away/hop2$o" true; done)
-	for o in "$away/far/root/" "$away/far/f/x" "$away/far/shut/x" "$away/far/loop/x"; do
+	for o in "$away/hop2/" "$away/hop2/." "$away/far/f/x" "$away/far/shut/x" "$away/far/loop/x"; do
 		touch far/f && mkdir -p far/shut && chmod 0 far/shut && ln -sf loop far/loop
 		ln -sfn "$o" "$FS/odd" && (cd far && refused 'cd into a project' true)
 		chmod 700 far/shut
