@@ -749,7 +749,7 @@ the_floor() {
 	cd "$away"
 	# A root fs that is a symlink to elsewhere, and not in use.
 	mkdir "$away/fs" && ln -s "$away/fs" "$FS/elsewhere"
-	finally "rm -rf '$away' '$FS/elsewhere' '$FS/odd'"
+	finally "chmod -f 700 '$away/far/shut'; rm -rf '$away' '$FS/elsewhere' '$FS/odd'"
 	refused 'cd into a project' true
 	(cd fs && refused 'cd into a project' true)
 	# A .. behind a symlink is that of where it leads.
