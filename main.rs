@@ -34,7 +34,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind::*, Read, Write};
 use std::os::unix::{fs::DirBuilderExt, prelude::*};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::{collections::BTreeMap, env, fmt::Display, time::UNIX_EPOCH};
 
@@ -296,7 +296,7 @@ fn parse_place(jail: &mut Jail, name: &str, value: &OsStr) -> Option<()> {
 fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in base.as_ref().join(path).components() {
-        if part == Component::ParentDir {
+        if part.as_os_str() == ".." {
             clean.pop();
         } else {
             clean.push(part);
@@ -319,7 +319,9 @@ fn up_from(path: &Path, mut seen: Vec<Id>) -> Vec<Id> {
         seen.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
         // A symlink may dangle, or lead in a circle: no file is behind more than 999.
         if let (Ok(target), 0..999) = (dir.read_link(), seen.len()) {
-            seen = up_from(&dir.with_file_name(target), seen);
+            // (By the real parent, since the text of a circle would grow and grow.)
+            let parent = dir.with_file_name("").canonicalize().unwrap_or_default();
+            seen = up_from(&parent.join(target), seen);
         }
     }
     seen
@@ -327,7 +329,7 @@ fn up_from(path: &Path, mut seen: Vec<Id>) -> Vec<Id> {
 
 /// Whether INNER is OUTER, or below it.
 fn holds(outer: &[Id], inner: &[Id]) -> bool {
-    outer.first().is_some_and(|own| inner.contains(own))
+    inner.contains(&outer[0])
 }
 
 fn look_at_host(jail: &mut Jail) -> Result<(), String> {
@@ -573,8 +575,9 @@ fn add_environment(jail: &mut Jail) {
 fn add_mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     let src = &clean(&jail.root, &place.src);
     let of_host = place.src.is_absolute();
-    let name = dst.as_os_str();
-    let taken = (name == "/" && of_host) || name == "/dev" || dst.starts_with("/proc");
+    let taken = (dst.as_os_str() == "/" && of_host)
+        || dst.as_os_str() == "/dev"
+        || dst.starts_with("/proc");
     require(!taken, dst, "the jail has its own: cd into a project")?;
     // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
     let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
