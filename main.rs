@@ -317,7 +317,7 @@ fn up_from(path: &Path, mut seen: Vec<Id>) -> Vec<Id> {
     for dir in path.components().as_path().ancestors() {
         // (0, 0) is what is not there. No place that is mounted has it.
         seen.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
-        // A symlink may dangle, or lead in a circle: no file is behind more than 999.
+        // A symlink may dangle, or lead in a circle: by more than 999 steps no file is found.
         if let (Ok(target), 0..999) = (dir.read_link(), seen.len()) {
             // (By the real parent, since the text of a circle would grow and grow.)
             let parent = dir.with_file_name("").canonicalize().unwrap_or_default();
