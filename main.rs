@@ -249,9 +249,8 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
             jail.places.insert(dst, in_root_fs);
         }
         ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev" | "--mount", Some(_)) => {
-            let why = "write it as --mount=SRC,DST or --mount=SRC,DST,KIND";
             let parsed = parse_place(jail, name, value.unwrap_or(".".as_ref()));
-            about(word, parsed.ok_or(why))?;
+            about(word, parsed.ok_or("write it as --mount=SRC,DST or --mount=SRC,DST,KIND"))?;
         }
         ("--clone", _) => jail.clone = Some(text.into()),
         ("--net" | "--no-net", None) => jail.net = name == "--net",
@@ -310,26 +309,28 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 /// What the kernel knows a file by, under whatever path: device and inode.
 type Id = (u64, u64);
 
-/// First PATH's id, then those of all directories in which somebody could make PATH another file:
-/// those above it and, if it or one of them is a symlink, those above its target, and so on. SEEN:
-/// what symlinks on the way have shown so far.
+/// All directories in which somebody could make PATH another file: those above it and, if it or one
+/// of them is a symlink, those above its target, and so on. PATH itself is the last. SEEN is what
+/// symlinks on the way have shown so far.
 fn up_from(path: &Path, mut seen: Vec<Id>) -> Vec<Id> {
-    for dir in path.components().as_path().ancestors() {
+    let mut dir = PathBuf::new();
+    for part in path.components() {
+        dir.push(part);
         // (0, 0) is what is not there. No place that is mounted has it.
-        seen.push(dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino())));
+        let id = dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino()));
         // A symlink may dangle, or lead in a circle: by more than 999 steps no file is found.
         if let (Ok(target), 0..999) = (dir.read_link(), seen.len()) {
-            // (By the real parent, since the text of a circle would grow and grow.)
-            let parent = dir.with_file_name("").canonicalize().unwrap_or_default();
-            seen = up_from(&parent.join(target), seen);
+            seen = up_from(&dir.with_file_name(target), seen);
+            dir = dir.canonicalize().unwrap_or(dir);
         }
+        seen.push(id);
     }
     seen
 }
 
 /// Whether INNER is OUTER, or below it.
 fn holds(outer: &[Id], inner: &[Id]) -> bool {
-    inner.contains(&outer[0])
+    inner.contains(&outer[outer.len() - 1])
 }
 
 fn look_at_host(jail: &mut Jail) -> Result<(), String> {
@@ -345,8 +346,11 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
     require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
     for dir in [&jail.cwd, &root] {
-        let why = "lies here or in the root fs, where a jail could have put it: cd elsewhere";
-        require(!holds(&up_from(dir, vec![]), &bwrap), &jail.bwrap, why)?;
+        require(
+            !holds(&up_from(dir, vec![]), &bwrap),
+            &jail.bwrap,
+            "lies here or in the root fs, where a jail could have put it: cd elsewhere",
+        )?;
     }
     jail.off_limits = vec![
         bwrap,
@@ -592,8 +596,11 @@ fn add_mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     if place.kind.kept() && of_host {
         let own = up_from(opened_path.as_ref(), vec![]);
         let apart = jail.off_limits.iter().all(|part| !holds(&own, part) && !holds(part, &own));
-        let why = "writable, it could change the next jail: cd into a project, or use --ro";
-        require(apart, src, why)?;
+        require(
+            apart,
+            src,
+            "writable, it could change the next jail: cd into a project, or use --ro",
+        )?;
     }
     let meta = about(src, opened.metadata())?;
     // What bwrap is told: flags, source, and in every case then DST.

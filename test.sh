@@ -764,6 +764,10 @@ the_floor() {
 		ln -sfn "$o" "$FS/odd" && (cd far && refused 'cd into a project' true)
 		chmod 700 far/shut
 	done
+	# A circle that a jail could mend.
+	mkdir -p far/q/r/x far/y && ln -s q/r/x far/x && ln -s "$away/far/x/a" far/y/b
+	ln -s "$away/far/y/b" far/q/r/x/a && ln -sfn "$away/far/x/a" "$FS/odd"
+	(cd far/q/r && refused 'cd into a project' true)
 	mkdir "$P/../w" && cd "$P/../w" && cp "$T/bin/ajail" copy
 	jail true
 	ends 125 ./copy true 2>"$P/err"
