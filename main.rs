@@ -596,11 +596,7 @@ fn add_mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
     if place.kind.kept() && of_host {
         let own = up_from(opened_path.as_ref(), vec![]);
         let apart = jail.off_limits.iter().all(|part| !holds(&own, part) && !holds(part, &own));
-        require(
-            apart,
-            src,
-            "writable, it could change the next jail: cd into a project, or use --ro",
-        )?;
+        require(apart, src, "writable, it could change the next jail: cd into a project, or --ro")?;
     }
     let meta = about(src, opened.metadata())?;
     // What bwrap is told: flags, source, and in every case then DST.
