@@ -24,7 +24,7 @@
 //! - the host from replacing what is locked or hidden, or mounting below it, which is then open;
 //! - what a bind mount of the host's shows at a second path, ~/.ajail/fs included;
 //! - a running jail from swapping a directory for a symlink on the way to a --ro or --dev place of
-//!   another jail that just starts: bwrap takes these by path. (All else is as it was looked at.)
+//!   another jail that just starts: bwrap takes these by path. (Other sources are as looked at.)
 //! - with --userns: undoing --rol and --hide, changing your control group if you may, and seizing
 //!   bwrap's process 1, which shows the host's files in its first milliseconds;
 //! - as real root: reading what /proc shows to root only;
@@ -72,73 +72,6 @@ Environment: AJAIL_ARGS      options, separated by ';', taken before those of th
 Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails; 125 if ajail refuses
 Example:     ajail --rol=.git --hide=.env sh  a shell that works here, but not on .git or .env
 ";
-
-fn main() {
-    end(run().unwrap_or_else(|refusal| {
-        let _ = writeln!(io::stderr(), "ajail: {refusal}"); // eprintln! panics if nobody reads
-        125
-    }))
-}
-
-fn end(status: i32) -> ! {
-    if let 130 | 131 = status {
-        // SIGINT or SIGQUIT ended the program. If it ends ajail, too, a shell's loop stops.
-        signal(status - 128, 0);
-        raise(status - 128);
-    }
-    process::exit(status)
-}
-
-fn run() -> Result<i32, String> {
-    // Besides 0 to 2, whatever is open, a directory above all, would be a way to the host's files.
-    about("close_range", call("close_range", &[3, 0xffff_ffff]))?;
-    for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
-        require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
-    }
-    let mut jail = parse()?;
-    // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too, so that it is
-    // not enough that the filter denies them. A kernel that has none is fine.
-    let refused = call("keyctl", &[1]).is_err_and(|error| error.kind() != Unsupported);
-    require(!refused, "keyring", "a new one is refused: is your quota of keys used up?")?;
-    look_at_host(&mut jail)?;
-    add_places(&mut jail);
-    if let Some(name) = &jail.clone {
-        let dir = make_clone(&jail, name)?;
-        show_clone(&mut jail, &dir);
-    }
-    build_argv(&mut jail)?;
-    let landlock = cut_ties(&mut jail);
-    if !jail.quiet {
-        let _ = io::stderr().write_all(jail.status.as_bytes());
-    }
-    if jail.dry_run {
-        return print(&dry_run(&jail));
-    }
-    start(jail, landlock)
-}
-
-fn print(text: &str) -> Result<i32, String> {
-    about("output", io::stdout().write_all(text.as_bytes())).and(Ok(0))
-}
-
-/// Makes an error a refusal: what it is about, on one line whatever that holds, and why.
-fn about<T, E: Display>(what: impl AsRef<OsStr>, result: Result<T, E>) -> Result<T, String> {
-    result.map_err(|why| format!("{}: {why}", quoted(what)))
-}
-
-fn require(fine: bool, what: impl AsRef<OsStr>, why: &str) -> Result<(), String> {
-    if fine { Ok(()) } else { about(what, Err(why)) }
-}
-
-/// WORD as a shell reads it. Control characters and what is not UTF-8 are in bash's $''.
-fn quoted(word: impl AsRef<OsStr>) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=,:@%".contains(c);
-    match word.as_ref().to_str() {
-        Some(it) if !it.is_empty() && it.chars().all(plain) => it.into(),
-        Some(it) if !it.contains(char::is_control) => format!("'{}'", it.replace('\'', r"'\''")),
-        _ => format!("$'{}'", word.as_ref().as_bytes().escape_ascii()),
-    }
-}
 
 /// All that is known of the jail, by the section below that finds it out.
 #[derive(Default)]
@@ -205,6 +138,73 @@ impl Kind {
 
 fn required(kind: Kind, src: impl Into<PathBuf>) -> Place {
     Place { kind, src: src.into(), optional: false }
+}
+
+fn main() {
+    end(run().unwrap_or_else(|refusal| {
+        let _ = writeln!(io::stderr(), "ajail: {refusal}"); // eprintln! panics if nobody reads
+        125
+    }))
+}
+
+fn end(status: i32) -> ! {
+    if let 130 | 131 = status {
+        // SIGINT or SIGQUIT ended the program. If it ends ajail, too, a shell's loop stops.
+        signal(status - 128, 0);
+        raise(status - 128);
+    }
+    process::exit(status)
+}
+
+fn run() -> Result<i32, String> {
+    // Besides 0 to 2, whatever is open, a directory above all, would be a way to the host's files.
+    about("close_range", call("close_range", &[3, 0xffff_ffff]))?;
+    for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
+        require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
+    }
+    let mut jail = parse()?;
+    // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too, so that it is
+    // not enough that the filter denies them. A kernel that has none is fine.
+    let refused = call("keyctl", &[1]).is_err_and(|error| error.kind() != Unsupported);
+    require(!refused, "keyring", "a new one is refused: is your quota of keys used up?")?;
+    look_at_host(&mut jail)?;
+    add_places(&mut jail);
+    if let Some(name) = &jail.clone {
+        let dir = make_clone(&jail, name)?;
+        show_clone(&mut jail, &dir);
+    }
+    build_argv(&mut jail)?;
+    let landlock = cut_ties(&mut jail);
+    if !jail.quiet {
+        let _ = io::stderr().write_all(jail.status.as_bytes());
+    }
+    if jail.dry_run {
+        return print(&dry_run(&jail));
+    }
+    start(jail, landlock)
+}
+
+fn print(text: &str) -> Result<i32, String> {
+    about("output", io::stdout().write_all(text.as_bytes())).and(Ok(0))
+}
+
+/// Makes an error a refusal: what it is about, on one line whatever that holds, and why.
+fn about<T, E: Display>(what: impl AsRef<OsStr>, result: Result<T, E>) -> Result<T, String> {
+    result.map_err(|why| format!("{}: {why}", quoted(what)))
+}
+
+fn require(fine: bool, what: impl AsRef<OsStr>, why: &str) -> Result<(), String> {
+    if fine { Ok(()) } else { about(what, Err(why)) }
+}
+
+/// WORD as a shell reads it. Control characters and what is not UTF-8 are in bash's $''.
+fn quoted(word: impl AsRef<OsStr>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=,:@%".contains(c);
+    match word.as_ref().to_str() {
+        Some(it) if !it.is_empty() && it.chars().all(plain) => it.into(),
+        Some(it) if !it.contains(char::is_control) => format!("'{}'", it.replace('\'', r"'\''")),
+        _ => format!("$'{}'", word.as_ref().as_bytes().escape_ascii()),
+    }
 }
 
 // ---- 1. Words become options. Nothing here looks at a file system.
@@ -318,7 +318,7 @@ fn up_from(path: &Path, mut seen: Vec<Id>) -> Vec<Id> {
         dir.push(part);
         // (0, 0) is what is not there. No place that is mounted has it.
         let id = dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino()));
-        // A symlink may dangle, or lead in a circle: by more than 999 steps no file is found.
+        // A symlink may dangle, or lead in a circle: after 999 steps none is followed any more.
         if let (Ok(target), 0..999) = (dir.read_link(), seen.len()) {
             seen = up_from(&dir.with_file_name(target), seen);
             dir = dir.canonicalize().unwrap_or(dir);

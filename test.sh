@@ -246,6 +246,8 @@ nr() {
 			memfd_create 319 279
 			openat2 437 437
 			unshare 272 97
+			mount 165 40
+			mount_setattr 442 442
 		X
 	done
 }
@@ -714,7 +716,7 @@ its_own() {
 claim 'nothing is writable that contains ~/.ajail, a root fs, bwrap or ajail, or lies in one' the_floor
 the_floor() {
 	own_fs
-	local away
+	local away real spelled
 	for d in "$HOME" "$HOME/.ajail" "$FS" "$FS/own" "$FS/own/etc"; do
 		(cd "$d" && refused 'cd into a project' true)
 	done
@@ -768,6 +770,13 @@ the_floor() {
 	mkdir -p far/q/r/x far/y && ln -s q/r/x far/x && ln -s "$away/far/x/a" far/y/b
 	ln -s "$away/far/y/b" far/q/r/x/a && ln -sfn "$away/far/x/a" "$FS/odd"
 	(cd far/q/r && refused 'cd into a project' true)
+	# Symlinks within symlinks, each of which is looked at once.
+	rm "$FS/odd" && mkdir -p far/home far/deep far/late/fs && real=$away/far/deep spelled=$away/far/deep
+	for o in 1 2 3 4 5 6 7 8; do
+		mkdir "$real/real" && ln -s real "$real/cur" && real=$real/real spelled=$spelled/cur
+	done
+	ln -s "$away/far/late/fs" "$real/fs" && ln -s "$spelled" far/home/.ajail
+	(cd far/late && HOME=$away/far/home refused 'cd into a project' --fs="$ROOT_FS" true)
 	mkdir "$P/../w" && cd "$P/../w" && cp "$T/bin/ajail" copy
 	jail true
 	ends 125 ./copy true 2>"$P/err"
@@ -784,7 +793,7 @@ a_second_path_to_ajail() {
 	has "$(cat err)" 'could change the next jail'
 }
 
-claim 'no bwrap is run that lies below the current directory, or is reached through it' no_bwrap_is_run_that
+claim 'no bwrap is run that lies in the current directory or the root fs, or is reached through it' no_bwrap_is_run_that
 no_bwrap_is_run_that() {
 	mkdir b
 	printf '#!/bin/sh\necho planted\n' >b/bwrap
@@ -1115,7 +1124,8 @@ guards_fail() {
 		FAIL=$(nr "$1") WITH=$2 LD_PRELOAD=$(realpath ../fail.so) "${@:3}"
 	}
 	is "$(failing renameat2 1 jail echo ok)" ok
-	for call in close_range prctl memfd_create openat2 unshare landlock_restrict_self; do
+	for call in close_range prctl memfd_create openat2 unshare mount landlock_restrict_self mount_setattr; do
+		[ $call != mount_setattr ] || [ "$(id -u)" = 0 ] || continue
 		[ $call != landlock_restrict_self ] || [ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || continue
 		failing $call 1 refused 'not permitted' --quiet true
 	done
@@ -1253,7 +1263,8 @@ claim 'the numbers of calls and values in main.rs are those of their names in th
 numbers() {
 	local cpu
 	command -v perl >/dev/null || skip "no perl"
-	echo '#include <linux/ioprio.h>' | cc -fsyntax-only -x c - 2>/dev/null || skip "no C compiler, or no headers of the kernel"
+	echo '#include <linux/ioprio.h>' | cc -fsyntax-only -x c - 2>/dev/null ||
+		skip "no C compiler, or no headers of the kernel"
 	# Each is an assertion for the compiler: of main.rs's lines for calls, and of its rules' first words.
 	perl -ne '
 		sub calls { my ($numbers, @names) = @_;
