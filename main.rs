@@ -1,75 +1,72 @@
 //! ajail runs a program you don't completely trust in a jail made by bubblewrap (bwrap).
 //!
 //! It promises that the program
-//! - sees a root file system (root fs) of its own, the current directory and what you name. Of the
-//!   rest of the host it gets at no file but /etc/resolv.conf, and at no process, variable,
-//!   descriptor, abstract socket or key's content;
+//! - sees a root file system (root fs) of its own, the current directory, and what you name. It
+//!   reaches no other file of the host, and no process, variable, descriptor or abstract socket. It
+//!   cannot use a key of yours. (With the network it gets a copy of /etc/resolv.conf.);
+//! - cannot write what is locked, and cannot see what is hidden;
 //! - has no privilege, even where root runs ajail;
-//! - leaves nothing but what the status calls "kept", and a clone;
-//! - ends when ajail ends, from its first millisecond on. Ctrl-C is the program's.
+//! - leaves only this behind: changes in what the status calls "kept", a clone, and what it pushed;
+//! - ends when ajail ends. This holds from its first millisecond on. Ctrl-C is the program's.
 //!
-//! It trusts the kernel, bwrap (0.12 or newer), the root fs, and the directories on your PATH.
+//! It trusts the kernel, bwrap, the root fs, and the directories on your PATH.
 //!
-//! It does not stop
-//! - what is left in a writable directory and run later: by you or, set-id, by anybody. Use --ro,
-//!   --rol=.git, or --clone (which reads all of .git, and can damage its objects and branches);
-//! - sending out what it sees, use of servers on localhost, ports shared by SO_REUSEPORT. Use
-//!   --no-net;
-//! - use of Unix sockets and FIFOs in what you mount, of its files' other hard links, of the rights
-//!   of your groups to it, of your terminal and its session's priority, and of what descriptors
-//!   0 to 2 lead to, as its owner;
-//! - flaws of the kernel, filling the memory, reaching limits that are counted per user;
-//! - a crash from starting the host's core handler, if that is a socket, or if the hard limit of
-//!   core dumps is 0;
-//! - the host from replacing what is locked or hidden, or mounting below it, which is then open;
-//! - what a bind mount of the host's shows at a second path, ~/.ajail/fs included;
-//! - a running jail from swapping a directory for a symlink on the way to a --ro or --dev place of
-//!   another jail that just starts: bwrap takes these by path. (Other sources are as looked at.)
-//! - with --userns: undoing --rol and --hide, changing your control group if you may, and seizing
-//!   bwrap's process 1, which shows the host's files in its first milliseconds;
-//! - as real root: reading what /proc shows to root only;
-//! - before Linux 6.12, or without Landlock: abstract sockets and signals.
+//! It does not stop the following. SECURITY.md has more of each, and what to do instead.
+//! - The program can leave files in a writable directory. You, or another user, may run them.
+//! - The program can send out what it sees, and use servers on localhost, unless --no-net is given.
+//! - The program can use what it is given as you can: sockets, FIFOs, devices, other hard links of
+//!   files, the terminal, and what descriptors 0 to 2 lead to.
+//! - The program can use up memory, disk, and what the kernel counts for each user. It can use the
+//!   kernel's flaws.
+//! - The host can put another file in the place of a locked or hidden one. The jail can use that.
+//! - With --clone the program can read all of .git, and damage its objects and branches.
+//! - --userns, --cap-add and --bw weaken the jail. So does Linux before 6.12: there the program
+//!   reaches abstract sockets, and signals your process group.
+//! - Before Linux 6.6 discarded changes lie on disk. If ajail is killed, the next one removes them.
 
-use std::ffi::{CString, OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind::*, Read, Write};
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
+use std::io::{self, ErrorKind::*, Read, Seek, Write};
 use std::os::unix::{fs::DirBuilderExt, prelude::*};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
-use std::{collections::BTreeMap, env, fmt::Display, time::UNIX_EPOCH};
+use std::{collections::BTreeMap, env, fmt::Display, mem};
 
 const USAGE: &str = "\
 usage: ajail [OPTION]... [--] [COMMAND [ARG]...]
 
-Runs COMMAND, or sh, in a jail: its root is an immutable root fs under a temporary overlay; of the
+Runs COMMAND, or sh, in a jail. Its root is an immutable root fs under a temporary overlay. Of the
 host it sees the current directory, which it may write, and what the options name.
 
-  --fs=ROOT_FS            the root fs: a name under ~/.ajail/fs/ (default: default), or /a/path
+  --fs=ROOT_FS            the root fs: a name in ~/.ajail/fs/ (default: default), or /a/path
   --fs-edit[=DIR]         keep changes to the root fs, or only to DIR in it
   --home-edit[=SUBDIR]    keep changes to the jail's home, /root, or only to SUBDIR in it
   --rw[=PATH]             PATH (without it: the current directory) is writable, changes are kept
-  --ro[=PATH]             changes vanish: a temporary overlay or, of a file, a private copy
-  --rol[=PATH]            read-only, locked: writing fails
-  --hide[=PATH]           empty; what is written there vanishes
+  --ro[=PATH]             PATH can be changed, but the changes are discarded when the jail ends
+  --rol[=PATH]            PATH is read-only: writing to it fails (locked)
+  --hide[=PATH]           PATH is empty; what is written there is discarded when the jail ends
   --dev=DEV               a device of the host, as --dev=/dev/kvm
-  --mount=SRC,DST[,KIND]  SRC at DST; KIND is ro (if there is none), rol, rw, hide or dev
-  --clone[=NAME]          a clone of this repository's commits: new, in ~/.ajail/clone/, or NAME
+  --mount=SRC,DST[,KIND]  show SRC at DST; KIND is ro (the default), rol, rw, hide or dev
+  --clone[=NAME]          work in a clone of this repository: a new one, or the one called NAME
   --no-net                no network
   --net                   the host's network, its localhost included (the default)
-  --userns                let the jail make user namespaces, which weakens --rol and --hide
-  --cap-add=CAP           a capability for the jail (over its namespaces only with --userns)
-  --bw=ARG                one more argument for bwrap, just before COMMAND
+  --userns                let the jail make user namespaces, which weakens it
+  --cap-add=CAP           give the jail a capability (over its namespaces only with --userns)
+  --bw=ARG                one more argument for bwrap, after ajail's (what it binds is read-only)
   --bwrap-bin=BIN         the bwrap to run
-  --dry-run               print what would be run, and run nothing
-  --quiet                 no status output, not even of what this kernel cannot do
+  --dry-run               print what is mounted and what bwrap is told, and run nothing
+  --quiet                 print no status, and no warning of what this kernel lacks
   --help                  print this (as -h does)
   --version               print the version
 
-The inner path counts, and of two for one path the later: --ro=a --rw=a/b keeps changes to a/b only.
-Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line; what
-                             they name below the current directory and is not there is skipped
-             AJAIL_ENV_NAME  given to the jail as NAME; of the others only TERM and COLORTERM are
-Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails; 125 if ajail refuses
+For one path the last option counts. One for a directory takes back earlier --rw and --ro inside it,
+and never --rol and --hide. One for the current directory takes back nothing.
+Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line. Of
+                             them, a path that is not there is skipped, and the status says so
+             AJAIL_ENV_NAME  given to the jail as NAME. Of all others it gets only TERM, COLORTERM,
+                             TERM_PROGRAM and TERM_PROGRAM_VERSION
+Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails (as it does if
+             there is no COMMAND); 125 if ajail refuses
 Example:     ajail --rol=.git --hide=.env sh  a shell that works here, but not on .git or .env
 ";
 
@@ -84,73 +81,54 @@ struct Jail {
     net: bool,
     userns: bool,
     bwrap_bin: OsString,
-    extra: Vec<OsString>, // arguments for bwrap
+    devices: Vec<OsString>, // arguments for bwrap, as are the next
+    extra: Vec<OsString>,
     dry_run: bool,
     quiet: bool,
     command: Vec<OsString>,
     // 2. What it is made of.
     dot_ajail: PathBuf,
-    root: PathBuf, // the root fs
+    root_fs: PathBuf,
     bwrap: PathBuf,
-    off_limits: Vec<Vec<Id>>, // bwrap, ajail, the root fses: for no place that is writable
-    // 5. What bwrap and you are told.
-    argv: Vec<OsString>,
-    shown: String, // the same, for a shell
+    // The ways to ~/.ajail, bwrap, ajail and the root fses. No writable place may meet one.
+    off_limits: Vec<Way>,
+    // 3. What you are told.
     status: String,
 }
 
-/// What the jail sees where. A map is in order, so that what is inside is mounted after what holds
-/// it, and nothing is covered.
+/// What the jail sees where. A map is in order: a place comes after the place around it.
 type Places = BTreeMap<PathBuf, Place>;
 
-#[derive(Clone)]
 struct Place {
     kind: Kind,
-    src: PathBuf,   // if it is relative, in the root fs
-    optional: bool, // if it is missing, it is skipped: so for AJAIL_ARGS
+    src: PathBuf,
+    in_root_fs: bool,
+    default: bool, // it is skipped if it is not there: not every project and root fs has it
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    Writable,
-    Overlaid,
-    Locked,
-    Hidden,
-    Device,
+    Writable, // --rw
+    Overlaid, // --ro
+    Locked,   // --rol
+    Hidden,   // --hide
 }
 use Kind::*;
 
-impl Kind {
-    fn kept(self) -> bool {
-        matches!(self, Writable | Device)
-    }
-
-    fn status(self) -> &'static str {
-        match self {
-            Writable => "writable, changes are kept",
-            Overlaid => "changes vanish",
-            Locked => "read-only",
-            Hidden => "empty, changes vanish",
-            Device => "device, changes are kept",
-        }
-    }
-}
-
-fn required(kind: Kind, src: impl Into<PathBuf>) -> Place {
-    Place { kind, src: src.into(), optional: false }
-}
-
 fn main() {
-    end(run().unwrap_or_else(|refusal| {
-        let _ = writeln!(io::stderr(), "ajail: {refusal}"); // eprintln! panics if nobody reads
-        125
-    }))
+    end(run().unwrap_or_else(|refusal| refuse(&refusal)))
+}
+
+fn refuse(refusal: &str) -> i32 {
+    let _ = writeln!(io::stderr(), "ajail: {refusal}"); // eprintln! panics if nobody reads
+    125
 }
 
 fn end(status: i32) -> ! {
     if let 130 | 131 = status {
-        // SIGINT or SIGQUIT ended the program. If it ends ajail, too, a shell's loop stops.
-        signal(status - 128, 0);
+        // SIGINT or SIGQUIT ended the program (or it says so). If the signal ends ajail, too, a
+        // shell's loop stops.
+        signal(status - 128, SIG_DFL);
         raise(status - 128);
     }
     process::exit(status)
@@ -162,33 +140,54 @@ fn run() -> Result<i32, String> {
     for fd in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
         require(!Path::new(fd).is_dir(), fd, "a directory is no input or output")?;
     }
+    let mask = umask(0o022); // for what ajail makes. The program gets the caller's.
+    signal(SIGCHLD, SIG_DFL); // a caller may have it ignored, which loses a child's status
     let mut jail = parse()?;
-    // KEYCTL_JOIN_SESSION_KEYRING: the kernel uses the keys in there on its own, too, so that it is
-    // not enough that the filter denies them. A kernel that has none is fine.
-    let refused = call("keyctl", &[1]).is_err_and(|error| error.kind() != Unsupported);
-    require(!refused, "keyring", "a new one is refused: is your quota of keys used up?")?;
+    // The kernel itself uses the keys of a session keyring, whatever the filter says. A kernel
+    // that has no keys is fine.
+    if let Err(error) = call("keyctl", &[KEYCTL_JOIN_SESSION_KEYRING]) {
+        let why = format!("{error}: each jail uses one key of your quota, see /proc/key-users");
+        require(error.kind() == Unsupported, "keyring", &why)?;
+    }
+    // As it starts, bwrap has a /proc of the host open, in which root may write.
+    let settings = jail.userns && getuid() == 0;
+    require(!settings, "--userns", "not as root, as the jail could reach the host's settings")?;
     look_at_host(&mut jail)?;
     add_places(&mut jail);
-    if let Some(name) = &jail.clone {
+    if let Some(name) = jail.clone.take() {
         let dir = make_clone(&jail, name)?;
         show_clone(&mut jail, &dir);
     }
-    build_argv(&mut jail)?;
+    namespaces()?;
+    let opened = open_places(&mut jail)?;
     let landlock = cut_ties(&mut jail);
+    if jail.dry_run {
+        return dry_run(&jail);
+    }
+    let disk = upper_on_disk(&mut jail);
+    let mut stage = about("mounts", prepare_stage(&disk))?;
+    for (dst, place, file) in opened {
+        about(dst.clone(), stage.mount(dst, place, file))?;
+    }
     if !jail.quiet {
         let _ = io::stderr().write_all(jail.status.as_bytes());
     }
-    if jail.dry_run {
-        return print(&dry_run(&jail));
+    let status = start(&jail, &stage.binds, mask, landlock);
+    if let Some(disk) = disk {
+        // What cannot be removed now, the next start tries to remove.
+        let _ = open(None, STAGE.as_ref()).and_then(|stage| attach(&disk.all, &stage));
+        let _ = fs::remove_dir_all(Path::new(STAGE).join(disk.name));
     }
-    start(jail, landlock)
+    status
 }
 
 fn print(text: &str) -> Result<i32, String> {
-    about("output", io::stdout().write_all(text.as_bytes())).and(Ok(0))
+    let written = io::stdout().write_all(text.as_bytes());
+    about("output", written)?;
+    Ok(0)
 }
 
-/// Makes an error a refusal: what it is about, on one line whatever that holds, and why.
+/// Turns an error into a refusal of one line: WHAT, quoted, and why.
 fn about<T, E: Display>(what: impl AsRef<OsStr>, result: Result<T, E>) -> Result<T, String> {
     result.map_err(|why| format!("{}: {why}", quoted(what)))
 }
@@ -197,39 +196,46 @@ fn require(fine: bool, what: impl AsRef<OsStr>, why: &str) -> Result<(), String>
     if fine { Ok(()) } else { about(what, Err(why)) }
 }
 
-/// WORD as a shell reads it. Control characters and what is not UTF-8 are in bash's $''.
+/// WORD as bash reads it. What a terminal may act on, rather than show, is escaped.
 fn quoted(word: impl AsRef<OsStr>) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=,:@%".contains(c);
-    match word.as_ref().to_str() {
-        Some(it) if !it.is_empty() && it.chars().all(plain) => it.into(),
-        Some(it) if !it.contains(char::is_control) => format!("'{}'", it.replace('\'', r"'\''")),
-        _ => format!("$'{}'", word.as_ref().as_bytes().escape_ascii()),
+    let word = word.as_ref();
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(plain) => text.into(),
+        _ => format!("$'{}'", word.as_bytes().escape_ascii()),
     }
 }
 
-// ---- 1. Words become options. Nothing here looks at a file system.
+// ---- 1. Words become options. Nothing here looks at a file system, but for a forgotten =.
 
 fn parse() -> Result<Jail, String> {
     let cwd = about("current-directory", env::current_dir())?;
     let (fs, bwrap_bin, command) = ("default".into(), "bwrap".into(), vec!["sh".into()]);
     let mut jail = Jail { cwd, fs, bwrap_bin, command, net: true, ..Jail::default() };
     let words = env::var_os("AJAIL_ARGS").unwrap_or_default();
-    for word in words.as_bytes().split(|b| *b == b';').map(<[u8]>::trim_ascii) {
+    for word in words.as_bytes().split(|b| *b == b';') {
+        let word = OsStr::from_bytes(word.trim_ascii());
         if !word.is_empty() {
-            parse_option(&mut jail, OsStr::from_bytes(word))?;
+            parse_option(&mut jail, word)?;
         }
     }
     for place in jail.places.values_mut() {
-        place.optional = place.src.starts_with(&jail.cwd); // not every project has it
+        place.default = true;
     }
     let mut argv = env::args_os().skip(1).peekable();
+    let mut last = OsString::new();
     while let Some(word) = argv.next_if(|word| word.as_bytes().starts_with(b"-")) {
-        if word == "--" {
+        last = word;
+        if last == "--" {
             break;
         }
-        parse_option(&mut jail, &word)?;
+        parse_option(&mut jail, &last)?;
     }
-    if argv.peek().is_some() {
+    if let Some(next) = argv.peek() {
+        let takes_path = matches!(last.to_str(), Some("--rw" | "--ro" | "--rol" | "--hide"));
+        let name = quoted(&last);
+        let why = format!("did you mean {name}={0}? To run it: {name} -- {0}", quoted(next));
+        require(!takes_path || !Path::new(next).exists(), &last, &why)?;
         jail.command = argv.collect();
     }
     Ok(jail)
@@ -245,12 +251,11 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--fs", Some(_)) => jail.fs = text.into(),
         ("--fs-edit" | "--home-edit", _) => {
             let dst = clean(if name == "--fs-edit" { "/" } else { "/root" }, text);
-            let in_root_fs = required(Writable, dst.strip_prefix("/").unwrap_or(&dst));
-            jail.places.insert(dst, in_root_fs);
+            jail.places.insert(dst, in_root_fs(Writable));
         }
         ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev" | "--mount", Some(_)) => {
             let parsed = parse_place(jail, name, value.unwrap_or(".".as_ref()));
-            about(word, parsed.ok_or("write it as --mount=SRC,DST or --mount=SRC,DST,KIND"))?;
+            about(word, parsed.ok_or("write it as --mount=SRC,DST,KIND, or as --dev=/dev/NAME"))?;
         }
         ("--clone", _) => jail.clone = Some(text.into()),
         ("--net" | "--no-net", None) => jail.net = name == "--net",
@@ -262,7 +267,12 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--quiet", None) => jail.quiet = true,
         ("--help" | "-h", None) => end(print(USAGE)?),
         ("--version", None) => end(print(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"))?),
-        _ => return about(word, Err("no such option: see ajail --help, where some have a =VALUE")),
+        _ => {
+            return about(
+                word,
+                Err("no such option, or its =VALUE is missing or too much: see ajail --help"),
+            );
+        }
     }
     Ok(())
 }
@@ -278,23 +288,37 @@ fn parse_place(jail: &mut Jail, name: &str, value: &OsStr) -> Option<()> {
     if src.is_empty() || dst.is_empty() {
         return None;
     }
+    let [src, dst] = [src, dst].map(|path| clean(&jail.cwd, path));
     let kind = match kind {
         "rw" => Writable,
         "ro" => Overlaid,
         "rol" => Locked,
         "hide" => Hidden,
-        "dev" => Device,
+        "dev" if src.starts_with("/dev") && !src.starts_with("/dev/shm") => {
+            // bwrap takes it by path. Only root can change a path in /dev.
+            jail.say(&dst, "of the host");
+            jail.devices.extend(["--dev-bind".into(), src.into(), dst.into()]);
+            return Some(());
+        }
         _ => return None,
     };
-    let [src, dst] = [src, dst].map(|path| clean(&jail.cwd, path));
-    jail.places.insert(dst, required(kind, src));
+    if dst != jail.cwd {
+        // It takes back what earlier options gave inside it. What they locked or hid stays so, and
+        // so does what they said of the current directory. (DST itself is replaced below.)
+        jail.places.retain(|inner, place| {
+            let stays = *inner == jail.cwd || matches!(place.kind, Locked | Hidden);
+            stays || !inner.starts_with(&dst)
+        });
+    }
+    jail.places.insert(dst, of_host(kind, src));
     Some(())
 }
 
 /// PATH below BASE, or PATH if it is absolute. Each .. is resolved as it is spelled.
 fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
     let mut clean = PathBuf::new();
-    for part in base.as_ref().join(path).components() {
+    let path = base.as_ref().join(path);
+    for part in path.components() {
         if part.as_os_str() == ".." {
             clean.pop();
         } else {
@@ -309,339 +333,654 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 /// What the kernel knows a file by, under whatever path: device and inode.
 type Id = (u64, u64);
 
-/// All directories in which somebody could make PATH another file: those above it and, if it or one
-/// of them is a symlink, those above its target, and so on. PATH itself is the last. SEEN is what
-/// symlinks on the way have shown so far.
-fn up_from(path: &Path, mut seen: Vec<Id>) -> Vec<Id> {
+/// All that the kernel passes on its way to a file, and the file itself at the end: the directories
+/// on the path and, where one is a symlink, those on the path that it leads to, and so on. Whoever
+/// may write in one of them could have the path lead to another file.
+type Way = Vec<Id>;
+
+fn way_to(path: &Path, mut way: Way) -> Way {
     let mut dir = PathBuf::new();
     for part in path.components() {
         dir.push(part);
-        // (0, 0) is what is not there. No place that is mounted has it.
-        let id = dir.metadata().map_or((0, 0), |it| (it.dev(), it.ino()));
-        // A symlink may dangle, or lead in a circle: after 999 steps none is followed any more.
-        if let (Ok(target), 0..999) = (dir.read_link(), seen.len()) {
-            seen = up_from(&dir.with_file_name(target), seen);
-            dir = dir.canonicalize().unwrap_or(dir);
+        match dir.symlink_metadata() {
+            // A symlink may lead in a circle: after 999 steps none is followed any more.
+            Ok(meta) if meta.is_symlink() && way.len() < 999 => {
+                let target = dir.read_link().unwrap_or_default();
+                way = way_to(&dir.with_file_name(target), way);
+                dir = dir.canonicalize().unwrap_or(dir);
+            }
+            // (0, 0) is what is not there. No place that is mounted has it.
+            meta => way.push(meta.map_or((0, 0), |meta| (meta.dev(), meta.ino()))),
         }
-        seen.push(id);
     }
-    seen
+    way
 }
 
-/// Whether INNER is OUTER, or below it.
-fn holds(outer: &[Id], inner: &[Id]) -> bool {
-    inner.contains(&outer[outer.len() - 1])
+/// Whether one lies on the way to the other. Whoever can write to the one can replace the other.
+fn meet(one: &Way, other: &Way) -> bool {
+    one.contains(&other[other.len() - 1]) || other.contains(&one[one.len() - 1])
 }
 
 fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
-    let bwrap = dirs.map(|dir| dir.join(&jail.bwrap_bin)).find(|bin| bin.is_file());
-    jail.bwrap = about(&jail.bwrap_bin, bwrap.ok_or("install bubblewrap 0.12: see mkbwrap.sh"))?;
-    let bwrap = up_from(&jail.bwrap, vec![]);
-    jail.dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
-    let root_fses = jail.dot_ajail.join("fs");
-    let root = root_fses.join(&jail.fs);
-    // If it were another user's, the overlay's copies would be, too, and no file could be changed.
-    let mine = root.metadata().is_ok_and(|it| it.is_dir() && it.uid() == getuid());
-    require(mine, &root, "no root fs of yours: see $HOME/.ajail/fs, and mkalpine.sh")?;
-    for dir in [&jail.cwd, &root] {
+    // "/" is for a --bwrap-bin=/a/path, which join leaves as it is.
+    let mut bins = dirs.chain(["/".into()]).map(|dir| dir.join(&jail.bwrap_bin));
+    let bwrap = bins.find(|bin| bin.is_file());
+    let why = format!("not on your PATH, {}: see mkbwrap.sh, or --bwrap-bin=", quoted(&path));
+    jail.bwrap = about(&jail.bwrap_bin, bwrap.ok_or(why))?;
+    let bwrap = way_to(&jail.bwrap, vec![]);
+    let dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
+    let root_fses = dot_ajail.join("fs");
+    let root_fs = root_fses.join(&jail.fs);
+    // An overlay's copies keep the owner. No file of another user's could be changed.
+    let mine = |meta: &Metadata| meta.uid() == getuid();
+    let meta = root_fs.metadata().ok().filter(Metadata::is_dir);
+    let why = "no root fs there: see $HOME/.ajail/fs. mkdeb.sh and mkalpine.sh make one";
+    require(meta.is_some(), &root_fs, why)?;
+    require(meta.as_ref().is_some_and(mine), &root_fs, "no root fs of yours, but another user's")?;
+    for dir in [&jail.cwd, &root_fs] {
         require(
-            !holds(&up_from(dir, vec![]), &bwrap),
+            !meet(&way_to(dir, vec![]), &bwrap),
             &jail.bwrap,
             "lies here or in the root fs, where a jail could have put it: cd elsewhere",
         )?;
     }
-    jail.off_limits = vec![
-        bwrap,
-        up_from("/proc/self/exe".as_ref(), vec![]), // ajail
-        up_from(&root_fses, vec![]),
-        up_from(&root, vec![]),
-    ];
+    jail.off_limits = vec![way_to(&dot_ajail, vec![]), bwrap];
+    for path in [Path::new("/proc/self/exe"), &root_fses, &root_fs] {
+        jail.off_limits.push(way_to(path, vec![]));
+    }
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
-        jail.off_limits.push(up_from(&entry.path(), vec![])); // as a symlink it leads elsewhere
-    }
-    jail.root = about(&root, root.canonicalize())?;
-    Ok(())
-}
-
-// ---- 3. Places: what is to be seen where, outer before inner.
-
-fn add_places(jail: &mut Jail) {
-    let Jail { places, cwd, root, .. } = jail;
-    places.entry(cwd.clone()).or_insert(required(Writable, &*cwd));
-    if let (true, Ok(src)) = (jail.net, fs::canonicalize("/etc/resolv.conf")) {
-        // bwrap refuses to mount on a symlink: mount where the root fs' leads, if it is one.
-        let link = fs::read_link(root.join("etc/resolv.conf"));
-        let dst = clean("/etc", link.unwrap_or("resolv.conf".into()));
-        places.entry(dst).or_insert(required(Locked, src));
-    }
-}
-
-/// Adds the directories on the way from a place that is kept to a place inside of it. Where /p is
-/// writable and /p/a/.git locked, the jail could else rename /p/a and put its own /p/a/.git there.
-/// A mount cannot be renamed, so /p/a becomes one, of the same kind as /p. (What bwrap makes on the
-/// way, as the mount point of something else, can be renamed. So can all that is directly in the
-/// root fs where that is kept: / is not among the places here.)
-fn with_ways(jail: &Jail) -> Places {
-    let places = &jail.places;
-    let mut all = places.clone();
-    for way in places.keys().flat_map(|dst| dst.ancestors()) {
-        if let Some((outer, holder)) = way.ancestors().find_map(|dir| places.get_key_value(dir)) {
-            let src = holder.src.join(way.strip_prefix(outer).unwrap_or(way)); // it is below OUTER
-            if holder.kind.kept() && jail.root.join(&src).symlink_metadata().is_ok() {
-                all.entry(way.into()).or_insert(required(holder.kind, src));
-            }
+        let kind = entry.file_type();
+        if kind.is_ok_and(|kind| kind.is_symlink()) {
+            jail.off_limits.push(way_to(&entry.path(), vec![])); // a root fs that lies elsewhere
         }
     }
-    all
+    jail.root_fs = about(&root_fs, root_fs.canonicalize())?;
+    jail.dot_ajail = dot_ajail.canonicalize().unwrap_or(dot_ajail);
+    // Other users could put files where a root fs lets everybody write, as in its /tmp, or run a
+    // set-id file that a jail left there.
+    let closed = |dir: &Path| dir.metadata().is_ok_and(|it| it.mode() & 0o77 == 0);
+    let inside = jail.root_fs.starts_with(&jail.dot_ajail) && closed(&jail.dot_ajail);
+    let why = "other users can enter it: chmod 700 it, or ~/.ajail if it is there";
+    require(inside || closed(&jail.root_fs), &jail.root_fs, why)
 }
 
-// ---- 4. A clone. git runs in a jail as well, as it trusts a configuration that a jail may have
-// written. It copies all: through hard links the jail could write to the repository's own files.
+// ---- 3. Places: what is to be seen where.
 
-/// Its arguments: the repository as messages name it, its .git, the name of the clone.
-const MAKE_CLONE: &str = r"IFS= && set -f # no word is split
-refuse() { printf 'ajail: %s: %s\n' $what $1 >&2; exit 125; }
-what=$1 git=$2 name=$3
-# The configuration is to have git fetch nothing, by no program.
-export GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=file
-trap 'exit 130' INT TERM HUP
-command -v git >/dev/null ||
-    refuse 'no git in the root fs: ajail --fs-edit apk add git, or apt-get install -y git'
-[ -d $git ] || refuse 'no directory: cd to the main worktree of the repository'
-[ -O $git ] || refuse 'it belongs to another user'
-[ ! -s $git/objects/info/alternates ] ||
-    refuse 'it borrows objects: git repack -a -d && rm .git/objects/info/alternates'
-partial='^(remote\..*\.promisor|extensions\.partialclone)$'
-! git -C $git config --get-regexp $partial >/dev/null 2>&1 ||
-    refuse 'a partial clone: git fetch --refetch --no-filter, then unset remote.NAME.promisor'
-git -C $git for-each-ref --count=1 2>/dev/null | grep -q . || refuse 'no commit in it yet'
-git check-ref-format --branch $name >/dev/null 2>&1 || refuse 'no branch can have its name'
-# checkout.workers=0 writes files with all processors.
-new=$(mktemp -u .new.XXXXXX) && trap 'rm -rf $new' EXIT
-clone() {
-    git -c checkout.workers=0 clone --quiet --no-hardlinks $git $new && cd $new &&
-        git remote set-url origin /ajail/origin && git config push.autoSetupRemote true &&
-        { git switch -q $name 2>/dev/null || git switch -q -c $name; }
-}
-said=$(clone 2>&1) || refuse 'git: '$(echo $said | tail -n 1 | tr -cd '[:print:]')
-mv -T $new $name 2>/dev/null || refuse 'its name is too long, or taken now'";
-
-/// Makes the clone, if it is not there. Returns where it is.
-fn make_clone(jail: &Jail, name: &OsStr) -> Result<PathBuf, String> {
-    let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos().to_string();
-    let name = if name.is_empty() { now.as_ref() } else { name };
-    require(Path::new(name).file_name() == Some(name), name, "no / in a clone's name, and no ..")?;
-    // A directory for each repository: its path with + for /, and a + in it escaped.
-    let path = quoted(&jail.cwd).replace('%', "%25").replace('+', "%2B").replace('/', "+");
-    // ~/.ajail may be a symlink; what is in it may not, since jails may have been run there.
-    let dot_ajail = jail.dot_ajail.canonicalize().unwrap_or(jail.dot_ajail.clone());
-    let clones = dot_ajail.join("clone").join(path);
-    let dir = clones.join(name);
-    if !dir.exists() {
-        require(!jail.dry_run, &dir, "there is no such clone yet, and a dry run makes none")?;
-        let git = &jail.cwd.join(".git");
-        require(git.exists(), git, "no repository here: cd to the top of one")?;
-        // They are as secret as the repository, so that others may read none.
-        about(&clones, fs::DirBuilder::new().recursive(true).mode(0o700).create(&clones))?;
-        about(&clones, open(&clones))?; // it may be no symlink
-        let mut maker = Command::new("/proc/self/exe");
-        maker.env_remove("AJAIL_ARGS").current_dir(&clones);
-        for (option, path) in
-            [("--fs=", &jail.root), ("--bwrap-bin=", &jail.bwrap), ("--rol=", git)]
-        {
-            maker.arg([option.as_ref(), path.as_os_str()].join(OsStr::new("")));
-        }
-        maker.args(["--quiet", "--no-net", "sh", "-c", MAKE_CLONE, "sh", &quoted(&jail.cwd)]);
-        let status = supervise(maker.args([git.as_os_str(), name]), None)?;
-        if status != 0 {
-            end(status); // it has said why
-        }
-    }
-    Ok(dir)
+fn of_host(kind: Kind, src: PathBuf) -> Place {
+    Place { kind, src, in_root_fs: false, default: false }
 }
 
-/// Has the jail see DIR, the clone, in place of the current directory, and what it needs to push.
-fn show_clone(jail: &mut Jail, dir: &Path) {
-    let Jail { places, cwd, .. } = jail;
-    let git = &cwd.join(".git");
-    // What AJAIL_ARGS says of .git protects your own, which the jail does not see here.
-    places.retain(|dst, place| !(place.optional && dst.starts_with(git)));
-    for place in places.values_mut() {
-        if let Ok(path) = place.src.strip_prefix(&cwd) {
-            place.src = clean(dir, path);
-        }
-    }
-    let as_cwd = places[cwd].kind;
-    for (kind, part) in [
-        (Locked, ""),             // hooks and configuration run as your next git
-        (as_cwd, "objects"),      // what a push brings, and below which names
-        (Locked, "objects/info"), // a file alternates there has git read other directories
-        (as_cwd, "refs/heads"),   // not all of refs: refs/replace has git show other commits
-        (as_cwd, "refs/tags"),
-        (as_cwd, "reftable"),
-        (Overlaid, "logs"), // git writes them; a symlink there would lead your next commit
-    ] {
-        let optional = part != "objects/info"; // if it were missing, the jail could make it
-        let place = Place { optional, ..required(kind, clean(git, part)) };
-        places.insert(clean("/ajail/origin", part), place);
-    }
+/// Its source is the same path there.
+fn in_root_fs(kind: Kind) -> Place {
+    Place { in_root_fs: true, ..of_host(kind, PathBuf::new()) }
 }
-
-// ---- 5. Places become what bwrap is told and what you are told, in one pass, so that both agree.
 
 impl Jail {
-    fn add(&mut self, words: &str) -> &mut Jail {
-        self.shown += " \\\n ";
-        for word in words.split(' ') {
-            self.add_word(word);
-        }
-        self
-    }
-
-    fn add_word(&mut self, word: impl AsRef<OsStr>) -> &mut Jail {
-        self.shown += &format!(" {}", quoted(&word));
-        self.argv.push(word.as_ref().into());
-        self
-    }
-
-    /// FLAG and the number of FILE, which stays open, over exec as well, until bwrap closes it.
-    fn pass(&mut self, flag: &str, file: File) -> &mut Jail {
-        let number = file.into_raw_fd();
-        // F_SETFD: no close-on-exec. If this fails, bwrap fails, as it misses the descriptor.
-        let _ = call("fcntl", &[number.into(), 2, 0]);
-        let path = fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
-        self.add(&format!("{flag} {number}"));
-        self.shown += &format!(" {number}<{}", quoted(path));
-        self
-    }
-
     fn say(&mut self, what: impl AsRef<OsStr>, how: &str) {
         self.status += &format!("ajail: {}: {how}\n", quoted(what));
     }
 }
 
-fn build_argv(jail: &mut Jail) -> Result<(), String> {
-    let root = jail.places.remove(Path::new("/")).unwrap_or(required(Overlaid, ""));
-    add_mount(jail, "/".as_ref(), &root)?;
-    let path = "--setenv PATH /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:\
-                /sbin:/bin";
+fn add_places(jail: &mut Jail) {
+    let Jail { places, cwd, root_fs, .. } = jail;
+    places.entry(cwd.clone()).or_insert(of_host(Writable, cwd.clone()));
+    places.entry("/".into()).or_insert(in_root_fs(Overlaid));
+    for dir in ["/tmp", "/run", "/run/lock"] {
+        // Fresh ones, if the root fs has them.
+        places.entry(dir.into()).or_insert(Place { default: true, ..in_root_fs(Hidden) });
+    }
+    if let (true, Ok(src)) = (jail.net, fs::canonicalize("/etc/resolv.conf")) {
+        // Where the root fs has a symlink, as to systemd's, what it leads to counts. (A jail may
+        // have made one that leads into a project.)
+        let link = fs::read_link(root_fs.join("etc/resolv.conf")).unwrap_or_default();
+        let led = clean("/etc", link);
+        let dst = if led.starts_with("/run") { led } else { "/etc/resolv.conf".into() };
+        places.entry(dst).or_insert(of_host(Overlaid, src));
+    }
+}
+
+// ---- 4. A clone. git runs in a jail as well, as it trusts a configuration that a jail may have
+// written. It copies all: through hard links the jail could write to the repository's own files.
+
+/// Its arguments: the repository as messages name it, the branch, the repository's .git.
+const MAKE_CLONE: &str = "what=$1 branch=$2 origin=/ajail/origin # where later jails have it, too
+mkdir -p /ajail && { rmdir $origin 2>/dev/null; ln -s \"$3\" $origin; } || exit 125
+refuse() { # without control codes, which a jail may have written
+    printf 'ajail: %s: %s' \"$1\" \"$2\" | tr -cd ' -~' >&2
+    echo >&2
+    exit 125
+}
+# The configuration is to have nothing fetched from elsewhere.
+export GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=file
+command -v git >/dev/null ||
+    refuse \"$what\" 'no git in the root fs: ajail --fs-edit apk add git, or apt-get install -y git'
+[ -d $origin ] || refuse \"$what\" '.git is no directory: cd to the main worktree'
+[ -O $origin ] || refuse \"$what\" 'it belongs to another user'
+[ ! -s $origin/objects/info/alternates ] ||
+    refuse \"$what\" 'it borrows objects: git repack -a -d && rm .git/objects/info/alternates'
+partial='^(remote[.].*[.]promisor|extensions[.]partialclone)$'
+! git -C $origin config --get-regexp \"$partial\" >/dev/null 2>&1 ||
+    refuse \"$what\" 'a partial clone: git fetch --refetch --no-filter, unset remote.NAME.promisor'
+said=$(git -C $origin rev-parse --verify HEAD 2>&1) ||
+    refuse \"$what\" \"no commit to clone: $said\"
+git check-ref-format --branch \"$branch\" >/dev/null 2>&1 ||
+    refuse \"$branch\" 'no branch can have this name'
+clone() { # gc in the background would leave its lock when the jail ends
+    ! git -C $origin show-ref -q --verify \"refs/heads/$branch\" || set -- --branch \"$branch\"
+    git -c checkout.workers=0 clone --quiet --no-hardlinks -c push.autoSetupRemote=true \\
+        -c gc.autoDetach=false -c maintenance.autoDetach=false \\
+        -c remote.origin.receivepack='git -c receive.autogc=false receive-pack' \\
+        -c lfs.url=$origin -c lfs.pushUrl=. -c lfs.skipDownloadErrors=true \"$@\" $origin . &&
+        { [ $# != 0 ] || git switch -q -c \"$branch\"; }
+}
+said=$(clone 2>&1) || refuse \"$what\" \"git: $(printf %s \"$said\" | grep '^fatal' | head -n 1)\"
+# Of submodules, those that the repository has as well.
+git config -f .gitmodules --name-only --get-regexp '[.]path$' 2>/dev/null | while read -r key; do
+    name=${key#submodule.} && name=${name%.path}
+    [ ! -d \"$origin/modules/$name\" ] ||
+        git config \"submodule.$name.url\" \"$origin/modules/$name\"
+done
+git submodule --quiet update >/dev/null 2>&1
+# So that they can be updated from there later.
+git submodule --quiet foreach 'git config protocol.file.allow always &&
+    git config remote.origin.uploadpack \"git --work-tree=. upload-pack\"' >/dev/null 2>&1 || :";
+
+/// Makes the clone, if it is not there. Returns where it is.
+fn make_clone(jail: &Jail, name: OsString) -> Result<PathBuf, String> {
+    let mut name = name;
+    if name.is_empty() {
+        // The date and the time, and a number that no other ajail has now.
+        let mut date = Command::new("date");
+        date.env("PATH", "/usr/bin:/bin:/run/current-system/sw/bin").arg("+%Y%m%d-%H%M%S-");
+        let date = about("date", date.output())?.stdout;
+        name = OsStr::from_bytes(date.trim_ascii()).into();
+        name.push(process::id().to_string());
+    }
+    let plain = Path::new(&name).file_name() == Some(&name);
+    require(plain, &name, "no / in a clone's name, and no ..")?;
+    // A directory for each repository: its path with + for /, and a + or \ in it escaped.
+    let path = jail.cwd.as_os_str().as_bytes().escape_ascii().to_string();
+    let path = path.replace('+', r"\+").replace('/', "+");
+    let clones = jail.dot_ajail.join("clone").join(path);
+    let dir = clones.join(&name);
+    if dir.exists() {
+        return Ok(dir);
+    }
+    require(!jail.dry_run, &dir, "there is no such clone yet, and a dry run makes none")?;
+    let git = jail.cwd.join(".git");
+    require(git.exists(), &git, "no repository here: cd to the top of one")?;
+    // They are as secret as the repository, so that others may read none.
+    about(&clones, make_private(&clones))?;
+    // ~/.ajail may be a symlink; what is in it may not, since jails may have been run there.
+    about(&clones, open(None, &clones))?;
+    let new = clones.join(format!(".new.{}", process::id()));
+    about(&new, fs::create_dir(&new))?;
+    let mut maker = Command::new("/proc/self/exe");
+    maker.env_remove("AJAIL_ARGS").current_dir(&new);
+    for (option, path) in
+        [("--fs=", &jail.root_fs), ("--bwrap-bin=", &jail.bwrap), ("--rol=", &git)]
+    {
+        maker.arg([option.as_ref(), path.as_os_str()].join(OsStr::new("")));
+    }
+    maker.args(["--quiet", "--no-net", "sh", "-c", MAKE_CLONE, "sh", &quoted(&jail.cwd)]);
+    let status = supervise(maker.args([&name, git.as_os_str()]), 0o022, || Ok(()))?;
+    let made = if status == 0 { fs::rename(&new, &dir) } else { Ok(()) };
+    let _ = fs::remove_dir_all(&new);
+    let _ = fs::remove_dir(&clones); // unless there are others
+    about(&dir, made.map_err(|error| format!("{error}: is the name too long, or taken by now?")))?;
+    if status == 0 { Ok(dir) } else { end(status) } // it has said why
+}
+
+fn make_private(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Has the jail see DIR, the clone, in place of the current directory, and what it needs to push.
+fn show_clone(jail: &mut Jail, dir: &Path) {
+    let git = jail.cwd.join(".git");
+    let origin = |part: &Path| clean("/ajail/origin", part);
+    // What is pushed is kept, or discarded, as the clone's own changes are.
+    let pushed = jail.places[&jail.cwd].kind;
+    let mut places = Places::new();
+    for (part, kind) in [
+        ("", Locked),             // hooks and configuration run as your next git
+        ("objects", pushed),      // what a push brings
+        ("objects/info", Locked), // a file "alternates" there makes git read other directories
+        ("refs/heads", pushed),   // not all of refs: refs/replace has git show other commits
+        ("refs/tags", pushed),
+        ("reftable", pushed), // all refs in one, refs/replace with them
+        ("logs", Overlaid),   // git writes them; your next commit would follow a symlink there
+    ] {
+        let place = of_host(kind, clean(&git, part));
+        // If objects/info were missing, the jail could make it: then it is refused.
+        if place.src.exists() || part == "objects/info" {
+            places.insert(origin(part.as_ref()), place);
+        }
+    }
+    for (dst, mut place) in mem::take(&mut jail.places) {
+        if let Ok(part) = dst.strip_prefix(&git) {
+            let inside = place.kind == Locked && part != Path::new("");
+            if place.kind == Hidden || inside {
+                places.retain(|inner, _| !inner.starts_with(origin(part)));
+                places.insert(origin(part), Place { src: place.src.clone(), ..place });
+            }
+            // Options of AJAIL_ARGS, and --hide, mean your .git, and not the clone's own.
+            if place.default || place.kind == Hidden {
+                continue;
+            }
+        }
+        if let Ok(part) = place.src.strip_prefix(&jail.cwd) {
+            place.src = clean(dir, part);
+        }
+        places.insert(dst, place);
+    }
+    jail.places = places;
+    let all = if git.join("reftable").exists() { ": with reftable, all refs" } else { "" };
+    let how = format!("your .git, read-only but for objects, branches and tags{all}");
+    jail.say("/ajail/origin", &how);
+}
+
+// ---- 5. Namespaces of ajail's own, from before a place is looked at.
+
+fn namespaces() -> Result<(), String> {
+    let (uid, gid) = (getuid(), getgid());
+    // PID, for the next process: bwrap is process 1 of it, and with that all of it ends.
+    // NS (mounts): the host sees no mount that is made here. USER: to be allowed the other two.
+    let made = call("unshare", &[CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUSER])
+        .and_then(|_| fs::write("/proc/self/setgroups", "deny"))
+        .and_then(|_| fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")))
+        .and_then(|_| fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")));
+    let forbidden = |error: io::Error| match error.kind() {
+        StorageFull => format!("{error}: raise user.max_user_namespaces, or its like, by sysctl"),
+        _ => format!("{error}: see kernel.unprivileged_userns_clone, or mkbwrap.sh --apparmor"),
+    };
+    about("namespaces", made.map_err(forbidden))
+}
+
+// ---- 6. Places are opened and looked at. What was opened is what is mounted.
+
+fn open_places(jail: &mut Jail) -> Result<Vec<(PathBuf, Place, File)>, String> {
+    let mut opened = vec![];
+    for (dst, mut place) in mem::take(&mut jail.places) {
+        if let Some(file) = open_place(jail, &dst, &mut place)? {
+            opened.push((dst, place, file));
+        }
+    }
+    Ok(opened)
+}
+
+/// Returns a new mount of the place if it is Writable or Locked, else the file that was opened.
+/// None means that the place is skipped.
+fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<File>, String> {
+    let taken = dst == Path::new("/dev") || dst.starts_with("/proc");
+    let taken = taken || (dst == Path::new("/") && !place.in_root_fs);
+    require(!taken, dst, "the jail has its own: cd into a project")?;
+    if place.in_root_fs {
+        place.src = clean(&jail.root_fs, dst.strip_prefix("/").unwrap_or(dst));
+    }
+    // Nobody asked for the parts of a clone's origin, nor for fresh directories.
+    let fresh = place.in_root_fs && place.kind == Hidden;
+    let asked_for = !fresh && !dst.starts_with("/ajail/origin");
+    let opened = open(None, &place.src);
+    // What was misread in AJAIL_ARGS is not skipped: it may have been to hide something.
+    let text = place.src.to_string_lossy();
+    let misread = text.contains(" --") || text.contains(",--") || text.contains("/~/");
+    if place.default && !misread && opened.as_ref().is_err_and(is_missing) {
+        if asked_for {
+            jail.say(dst, "not there, skipped");
+        }
+        return Ok(None);
+    }
+    let opened = opened.map_err(|error| way_out(jail, dst, place, error, misread));
+    let file = about(&place.src, opened)?;
+    let meta = about(&place.src, file.metadata())?;
+    check_place(jail, dst, place, &file, &meta)?;
+    if asked_for {
+        jail.say(dst, &describe(dst, place, &meta));
+    }
+    let mount = match place.kind {
+        Writable => clone_mount(&file, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV),
+        Locked => clone_mount(&file, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY),
+        Overlaid | Hidden => Ok(file),
+    };
+    about(&place.src, mount).map(Some)
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
+/// Why it cannot be opened, and the way out that fits.
+fn way_out(jail: &Jail, dst: &Path, place: &Place, error: io::Error, misread: bool) -> String {
+    if !is_missing(&error) {
+        return error.to_string();
+    }
+    if place.in_root_fs {
+        let [fs, dst] = [quoted(&jail.fs), quoted(dst)];
+        return format!("not there: ajail --fs={fs} --fs-edit mkdir -p {dst}");
+    }
+    if misread {
+        return "not there: write $HOME for ~, and separate options in AJAIL_ARGS by ;".into();
+    }
+    "not there".into()
+}
+
+fn check_place(
+    jail: &Jail,
+    dst: &Path,
+    place: &Place,
+    file: &File,
+    meta: &Metadata,
+) -> Result<(), String> {
+    let src = &place.src;
+    if place.kind == Writable && !place.in_root_fs {
+        // Whatever SRC is by now, this is where what was opened is.
+        let path = about(src, fs::read_link(fd_path(file)))?;
+        let way = way_to(&path, vec![]);
+        let in_clones = path.strip_prefix(jail.dot_ajail.join("clone"));
+        let in_one = in_clones.is_ok_and(|rest| rest.components().count() > 1);
+        let mut limits = jail.off_limits.iter().skip(in_one.into()); // then all but ~/.ajail
+        let found = way.last() == Some(&(meta.dev(), meta.ino()));
+        let why = "writable, it could change the next jail: cd into a project, or --ro";
+        require(found && !limits.any(|limit| meet(limit, &way)), src, why)?;
+    }
+    // Of the directories of all users, /tmp for one, a jail would see your sockets there.
+    let of_all = dst == jail.cwd && meta.mode() & 0o1002 == 0o1002;
+    require(!of_all || place.kind == Hidden, src, "everybody's: cd into a directory of your own")?;
+    let fits = place.kind != Overlaid || meta.is_dir() || meta.is_file();
+    require(fits, src, "not for this sort of file: use rol")
+}
+
+fn describe(dst: &Path, place: &Place, meta: &Metadata) -> String {
+    let mut text = String::from(match place.kind {
+        Writable => "writable, changes are kept",
+        Overlaid => "changes are discarded",
+        Locked => "read-only",
+        Hidden => "empty, changes are discarded",
+    });
+    let foreign = (meta.uid(), meta.gid()) != (getuid(), getgid());
+    if place.kind == Overlaid && meta.is_dir() && foreign {
+        text += ", but those to files of another user or group fail";
+    }
+    if place.src != dst {
+        text += &format!(", from {}", quoted(&place.src));
+    }
+    text
+}
+
+// ---- 7. Mounts. ajail puts the jail together, and bwrap gets it as one mount. Sources and targets
+// are opened first, and mounted by their descriptors. So a jail that changes a path in the meantime
+// leads nothing elsewhere.
+
+/// A directory that only root could lead elsewhere, and that nothing is needed from by path.
+const STAGE: &str = "/sys";
+
+/// What is put together there. The host does not see it.
+struct Stage {
+    dir: File,
+    mounted: BTreeMap<PathBuf, (Place, File)>, // by where the jail sees it
+    binds: Vec<OsString>, // what bwrap is told: of "/" and, as bwrap makes /dev, of what is in it
+}
+
+fn prepare_stage(disk: &Option<Disk>) -> io::Result<Stage> {
+    // If the jail ever reached the host's files through bwrap, it could only read them, and could
+    // not chmod its devices. Slave: what the host mounts or unmounts later, it does here, too.
+    // (Places are clones, and stay as they are.)
+    set_attributes(&open(None, "/".as_ref())?, MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, MS_SLAVE)?;
+    mount(c"tmpfs", STAGE.as_ref(), "mode=0755")?;
+    let dir = open(None, STAGE.as_ref())?;
+    let upper = make(&dir, "upper", true)?;
+    if let Some(disk) = disk {
+        attach(&disk.mount, &upper)?;
+    }
+    Ok(Stage { dir, mounted: BTreeMap::new(), binds: vec![] })
+}
+
+impl Stage {
+    fn mount(&mut self, dst: PathBuf, place: Place, file: File) -> io::Result<()> {
+        let dir = file.metadata()?.is_dir();
+        if let Some(target) = self.target(&dst, &place, dir)? {
+            let tree = self.tree(&place, file, dir)?;
+            attach(&tree, &target)?;
+            self.mounted.insert(dst, (place, tree));
+        }
+        Ok(())
+    }
+
+    /// What the place is to be mounted on; or nothing, if the mount around it shows the same there.
+    fn target(&mut self, dst: &Path, place: &Place, dir: bool) -> io::Result<Option<File>> {
+        let in_dev = |path: &Path| path.starts_with("/dev");
+        let mut around = dst.ancestors().filter(|path| in_dev(path) || !in_dev(dst));
+        let Some((path, (outer, _))) = around.find_map(|path| self.mounted.get_key_value(path))
+        else {
+            let name = format!("root{}", self.mounted.len());
+            let path = format!("{STAGE}/{name}").into();
+            self.binds.extend(["--dev-bind".into(), path, dst.into()]);
+            return make(&self.dir, name, dir).map(Some);
+        };
+        let shown = outer.src.join(dst.strip_prefix(path).unwrap_or(dst));
+        if outer.kind == place.kind && place.kind != Hidden && shown == place.src {
+            return Ok(None);
+        }
+        let path = path.clone();
+        self.mount_point(&path, dst, dir).map(Some)
+    }
+
+    /// The mount that shows the place. FILE is that already, if the place is Writable or Locked.
+    fn tree(&self, place: &Place, file: File, dir: bool) -> io::Result<File> {
+        let new = |name: &str, dir| make(&self.dir, format!("{name}{}", self.mounted.len()), dir);
+        match place.kind {
+            Writable | Locked => Ok(file),
+            Hidden => {
+                let empty = new("empty", dir)?;
+                let mode = if dir { 0o1777 } else { 0o600 };
+                fs::set_permissions(fd_path(&empty), Permissions::from_mode(mode))?;
+                clone_mount(&empty, 0)
+            }
+            Overlaid if dir => {
+                let (upper, work) = (new("upper/up", true)?, new("upper/work", true)?);
+                fs::set_permissions(fd_path(&upper), file.metadata()?.permissions())?;
+                let [lower, upper, work] = [&file, &upper, &work].map(fd_path);
+                let options = format!("lowerdir={lower},upperdir={upper},workdir={work},userxattr");
+                let at = new("overlay", true)?;
+                mount(c"overlay", fd_path(&at).as_ref(), &options)
+                    .map_err(|error| no_overlay(&place.src, error))?;
+                clone_mount(&new("overlay", true)?, 0) // opened again: now it is the overlay
+            }
+            Overlaid => {
+                let copy = new("copy", false)?;
+                fs::copy(fd_path(&file), fd_path(&copy))?;
+                clone_mount(&copy, 0)
+            }
+        }
+    }
+
+    /// What is at DST, in the mount at PATH. If nothing is there, a directory or file is made.
+    fn mount_point(&mut self, path: &Path, dst: &Path, dir: bool) -> io::Result<File> {
+        let (outer, tree) = &self.mounted[path];
+        let (kind, mut at, mut src) = (outer.kind, path.to_owned(), outer.src.clone());
+        let mut here = tree.try_clone()?;
+        for part in dst.strip_prefix(path).unwrap_or(dst) {
+            (at, src) = (at.join(part), src.join(part));
+            here = make(&here, part, dir || at != dst)?;
+            if kind == Writable && at != dst {
+                // Where /p is writable and /p/a/.git locked, the jail could rename /p/a and put its
+                // own /p/a/.git there. A mount cannot be renamed: /p/a becomes one.
+                let way = clone_mount(&here, 0)?;
+                attach(&way, &here)?;
+                here = way.try_clone()?;
+                self.mounted.insert(at.clone(), (of_host(kind, src.clone()), way));
+            }
+        }
+        Ok(here)
+    }
+}
+
+fn no_overlay(src: &Path, error: io::Error) -> io::Error {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    let mut points = points.map(Path::new);
+    let why = match points.find(|point| point.starts_with(src) && *point != src) {
+        Some(point) => format!("{} is mounted there", quoted(point)),
+        None => "its file system allows none".into(),
+    };
+    io::Error::other(format!("no overlay ({error}): {why}. Use rw or rol, or another --fs="))
+}
+
+/// What has this name in PARENT or, if nothing has, a new directory or file.
+fn make(parent: &File, name: impl AsRef<Path>, dir: bool) -> io::Result<File> {
+    let path = Path::new(&fd_path(parent)).join(&name);
+    let made = if dir { fs::create_dir(path) } else { File::create_new(path).map(drop) };
+    match open(Some(parent), name.as_ref()) {
+        Err(error) if error.kind() == NotFound => made.and(Err(error)),
+        opened => opened,
+    }
+}
+
+/// A directory in ~/.ajail/upper, which is removed when the jail has ended.
+struct Disk {
+    mount: File,
+    all: File, // ~/.ajail/upper, by a mount that stays writable
+    name: String,
+}
+
+/// Before Linux 6.6 a tmpfs has no user attributes. With an upper layer there, an overlay cannot
+/// remove or rename a directory of its lower layer. Then upper layers lie on disk.
+fn upper_on_disk(jail: &mut Jail) -> Option<Disk> {
+    let takes_attributes = |file: &File| {
+        let path = CString::new(fd_path(file)).unwrap_or_default();
+        call("setxattr", &[ptr(&*path), ptr(c"user.ajail")]).is_ok()
+    };
+    if memory_file().is_ok_and(|file| takes_attributes(&file)) {
+        return None;
+    }
+    let dir = jail.dot_ajail.join("upper");
+    let why = match make_disk(&dir) {
+        Ok(disk) if takes_attributes(&disk.mount) => {
+            jail.say(
+                dir,
+                "changes lie there until the jail ends or, after a kill, the next starts",
+            );
+            return Some(disk);
+        }
+        Ok(_) => "no user attributes".into(),
+        Err(error) => error.to_string(),
+    };
+    jail.say(
+        dir,
+        &format!("{why}: before Linux 6.6, directories can be neither removed nor renamed"),
+    );
+    None
+}
+
+fn make_disk(dir: &Path) -> io::Result<Disk> {
+    make_private(dir)?;
+    let all = clone_mount(&open(None, dir)?, 0)?;
+    let lock = File::open(dir)?;
+    // If no ajail has it locked, all in there was left by some that were killed.
+    if call("flock", &[fd(&lock), LOCK_EX | LOCK_NB]).is_ok() {
+        for entry in fs::read_dir(dir)?.flatten() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    call("flock", &[lock.into_raw_fd().into(), LOCK_SH])?; // until ajail has ended
+    let name = process::id().to_string();
+    fs::create_dir(dir.join(&name))?;
+    let mount = clone_mount(&open(None, &dir.join(&name))?, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)?;
+    Ok(Disk { mount, all, name })
+}
+
+// ---- 8. The start: bwrap as process 1 of a PID namespace, which the kernel ends with ajail.
+
+const PATH: &str = "--setenv PATH \
+    /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+fn argv(jail: &Jail, binds: &[OsString]) -> Vec<OsString> {
+    let (root, in_dev) = binds.split_at(3);
+    let mut argv = root.to_vec();
     for (needed, flags) in [
         // Namespaces: no process, IPC object, control group or name of the host's. No network, too.
         (true, "--unshare-all --unshare-user --unshare-cgroup --hostname localhost"),
         (jail.net, "--share-net"),
-        (true, "--uid 0 --gid 0"),   // root by name, for package managers
-        (true, "--cap-drop ALL"),    // real root could undo the mounts
-        (true, "--die-with-parent"), // for what is pasted from a dry run
-        // Fresh ones, over the root fs and below all that is mounted in them later.
-        (true, "--dev /dev --proc /proc --perms 1777 --tmpfs /tmp --tmpfs /run --dir /run/lock"),
+        (true, "--uid 0 --gid 0"), // root by name, for package managers
+        (true, "--cap-drop ALL"),  // real root could undo the mounts
+        (true, "--dev /dev --proc /proc"),
         // In a user namespace of its own the program would have every capability, and so reach more
-        // of the kernel. /proc/1 is bwrap's, with its memory and its program, a file of the host's.
-        (!jail.userns, "--disable-userns --tmpfs /proc/1"),
+        // of the kernel.
+        (!jail.userns, "--disable-userns"),
+        // /proc/1 is bwrap's: its memory, and its program, a file of the host's.
+        (!jail.userns, "--tmpfs /proc/1"),
         // Real root owns the host's settings in /proc/sys, and needs no capability to write them.
         (getuid() == 0, "--remount-ro /proc"),
         (true, "--setenv HOME /root --setenv USER root --setenv LANG C.UTF-8"),
         (true, "--setenv IS_SANDBOX 1"), // agents ask for it where they run as root
-        (true, path),
+        (true, PATH),
     ] {
         if needed {
-            jail.add(flags);
+            argv.extend(flags.split(' ').map(OsString::from));
         }
     }
-    add_environment(jail);
-    for (dst, place) in &with_ways(jail) {
-        add_mount(jail, dst, place)?;
-    }
-    for word in &jail.extra.clone() {
-        jail.add_word(word);
-    }
-    Ok(())
-}
-
-fn add_environment(jail: &mut Jail) {
-    for name in ["TERM", "COLORTERM"] {
+    for name in ["TERM", "COLORTERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION"] {
         if let Some(value) = env::var_os(name) {
-            jail.add("--setenv").add_word(name).add_word(value);
+            argv.extend(["--setenv".into(), name.into(), value]);
         }
     }
     for (variable, value) in env::vars_os() {
         if let Some(name) = variable.as_bytes().strip_prefix(b"AJAIL_ENV_") {
-            // The value may be a secret, which is not to be shown.
-            jail.add("--setenv").add_word(OsStr::from_bytes(name)).argv.push(value);
-            jail.shown += &format!(" \"$(printenv {})\"", quoted(variable));
+            // It may be a secret, which a dry run is not to show.
+            let value = if jail.dry_run { "...".into() } else { value };
+            argv.extend(["--setenv".into(), OsStr::from_bytes(name).into(), value]);
         }
     }
+    [&argv, &jail.devices, in_dev, &jail.extra].concat()
 }
 
-/// Opens the source, looks at what was opened, and has just that mounted. (bwrap takes --ro of a
-/// directory and --dev by path only.)
-fn add_mount(jail: &mut Jail, dst: &Path, place: &Place) -> Result<(), String> {
-    let src = &clean(&jail.root, &place.src);
-    let of_host = place.src.is_absolute();
-    let taken = (dst.as_os_str() == "/" && of_host)
-        || dst.as_os_str() == "/dev"
-        || dst.starts_with("/proc");
-    require(!taken, dst, "the jail has its own: cd into a project")?;
-    // A symlink may be one that a jail left, to lead another jail's mount elsewhere.
-    let why = "no symlink may be on the way; in the root fs, ajail --fs-edit mkdir -p makes it";
-    let opened = match open(src) {
-        Err(error) if place.optional && matches!(error.kind(), NotFound | NotADirectory) => {
-            jail.say(dst, "not there, skipped");
-            return Ok(());
-        }
-        opened => about(src, opened.map_err(|error| format!("{error}: {why}")))?,
-    };
-    let opened_path = format!("/proc/self/fd/{}", opened.as_raw_fd()); // whatever SRC is by now
-    if place.kind.kept() && of_host {
-        let own = up_from(opened_path.as_ref(), vec![]);
-        let apart = jail.off_limits.iter().all(|part| !holds(&own, part) && !holds(part, &own));
-        require(apart, src, "writable, it could change the next jail: cd into a project, or --ro")?;
+const BEYOND: &str = "
+# The first mount is made by ajail, from all that is listed above. All else of the host is read-only
+# where bwrap starts. ajail also adds a filter, Landlock, a PID namespace that ends with it, and a
+# session keyring. The jail gets no other descriptors, and can make no core dumps.
+";
+
+fn dry_run(jail: &Jail) -> Result<i32, String> {
+    let mut text = String::new();
+    for line in jail.status.lines() {
+        text += &format!("{}\n", line.replacen("ajail:", "#", 1));
     }
-    let meta = about(src, opened.metadata())?;
-    // What bwrap is told: flags, source, and in every case then DST.
-    match (place.kind, meta.is_dir()) {
-        (Writable, _) => jail.pass("--bind-fd", opened),
-        (Locked, _) => jail.pass("--ro-bind-fd", opened),
-        (Overlaid, true) => jail.add("--overlay-src").add_word(src).add("--tmp-overlay"),
-        (Hidden, true) => jail.add("--tmpfs"),
-        (Overlaid, false) if meta.is_file() => {
-            jail.add(&format!("--perms {:o}", meta.mode() & 0o777));
-            jail.pass("--bind-data", about(src, File::open(opened_path))?)
-        }
-        (Hidden, false) => jail.pass("--bind-data", about(src, File::open("/dev/null"))?),
-        (Device, _) if !meta.is_file() => jail.add("--dev-bind").add_word(src),
-        _ => return about(src, Err("not for this sort of file: use rol")),
-    };
-    jail.add_word(dst);
-    let from = if src == dst { String::new() } else { format!(", from {}", quoted(src)) };
-    jail.say(dst, &format!("{}{from}", place.kind.status()));
-    Ok(())
-}
-
-fn dry_run(jail: &Jail) -> String {
-    let mut text = format!("env -i {}{} \\\n  --", quoted(&jail.bwrap), jail.shown);
-    for word in &jail.command {
-        text += &format!(" {}", quoted(word));
+    text += &format!("env -i {}", quoted(&jail.bwrap));
+    let root = ["--dev-bind".into(), format!("{STAGE}/root0").into(), "/".into()];
+    for word in argv(jail, &root).iter().chain([&"--".into()]).chain(&jail.command) {
+        text += if word.as_bytes().starts_with(b"--") { " \\\n  " } else { " " };
+        text += &quoted(word);
     }
-    text + "\n# and, beyond a shell: a filter, Landlock, a PID namespace that ends with ajail, a\n\
-            # session keyring, no core dumps, no other descriptors; 10< and $'...' are bash's\n"
+    print(&(text + BEYOND))
 }
-
-// ---- 6. The start: bwrap as process 1 of a PID namespace, which the kernel ends with ajail.
 
 /// Cuts the ties that no namespace cuts. Where that fails, the status says what is weaker.
 fn cut_ties(jail: &mut Jail) -> Option<i64> {
-    // Landlock, to forbid abstract sockets, such as an X server's, and signals to the caller's
-    // process group. It is for the child: were ajail under it as well, the jail could signal ajail.
-    // (Handled: nothing. Scoped: LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL.)
-    let landlock = call("landlock_create_ruleset", &[ptr(&[0u64, 0, 1 | 2]), 24]);
+    // It is for the child: were ajail under it as well, the jail could signal ajail.
+    let rules = RulesetAttr {
+        handled_access_fs: 0,
+        handled_access_net: 0,
+        // An X server's socket, for one; and signals to the caller's process group.
+        scoped: LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL,
+    };
+    let landlock = call("landlock_create_ruleset", &[ptr(&rules), 24]);
     for (applies, what, how) in [
         (landlock.is_err(), "kernel", "stops no signals and no abstract sockets"),
-        // RLIMIT_CORE (4): the host's core handler runs outside of the jail. With a limit of 1 the
-        // kernel does not start it; with 0 it does.
-        (call("setrlimit", &[4, ptr(&[1u64, 1])]).is_err(), "crashes", "the host may handle them"),
-        (jail.userns, "--userns", "--rol and --hide may be undone"),
+        // The host's core handler runs outside of the jail. With a limit of 1 the kernel does not
+        // start it, with 0 it does: see do_coredump in its fs/coredump.c.
+        (
+            call("setrlimit", &[RLIMIT_CORE, ptr(&[1u64, 1])]).is_err(),
+            "crashes",
+            "the host may handle them",
+        ),
+        (
+            jail.userns,
+            "--userns",
+            "at its start the program may read the host, and use its sockets",
+        ),
         (jail.net, "network", "the host's, its localhost included"),
         (!jail.net, "network", "none"),
     ] {
@@ -652,74 +991,78 @@ fn cut_ties(jail: &mut Jail) -> Option<i64> {
     landlock.ok()
 }
 
-fn start(jail: Jail, landlock: Option<i64>) -> Result<i32, String> {
+fn start(jail: &Jail, binds: &[OsString], mask: u32, landlock: Option<i64>) -> Result<i32, String> {
     // bwrap's arguments by descriptor, since every user may read a command line. No environment,
     // since the jail could read it as that of process 1.
     let mut bwrap = Command::new(&jail.bwrap);
     bwrap.env_clear();
-    let argv = jail.argv.join(OsStr::new("\0"));
+    let mut argv = argv(jail, binds);
+    argv.push("".into()); // for a NUL after the last one, too
+    let argv = argv.join(OsStr::new("\0"));
     for (flag, bytes) in [("--args", argv.as_bytes()), ("--seccomp", &filter(jail.userns))] {
-        let number = about("memfd_create", call("memfd_create", &[ptr(c""), 0]))?.to_string();
-        about("memfd_create", fs::write(format!("/proc/self/fd/{number}"), bytes))?;
-        bwrap.args([flag, &number]);
+        let mut file = about("memfd_create", memory_file())?;
+        about(flag, file.write_all(bytes))?;
+        about(flag, file.rewind())?;
+        bwrap.args([flag, &file.into_raw_fd().to_string()]);
     }
     bwrap.arg("--").args(&jail.command);
-    about("namespaces, see mkbwrap.sh", namespaces())?; // AppArmor may forbid them, for one
-    supervise(&mut bwrap, landlock)
-}
-
-fn namespaces() -> io::Result<()> {
-    let (uid, gid) = (getuid(), getgid());
-    // CLONE_NEWPID, CLONE_NEWNS and, to be allowed these, CLONE_NEWUSER
-    call("unshare", &[0x2000_0000 | 0x2_0000 | 0x1000_0000])?;
-    fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
-    fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
-    // MS_REC | MS_SLAVE: the host sees no mount that is made from here on.
-    call("mount", &[0, ptr(c"/"), 0, 0x4000 | 0x8_0000])?;
-    if uid == 0 {
-        // The jail gets some of the host's devices. Real root owns them, and could chmod them,
-        // but not on a read-only mount.
-        call("mount", &[ptr(c"/dev"), ptr(c"/dev"), 0, 0x1000 | 0x4000])?; // MS_BIND | MS_REC
-        // AT_FDCWD, MOUNT_ATTR_RDONLY. (Not of /dev/pts: the terminal is descriptor 0 as well.)
-        call("mount_setattr", &[-100, ptr(c"/dev"), 0, ptr(&[1u64, 0, 0, 0]), 32])?;
-    }
-    Ok(())
+    supervise(&mut bwrap, mask, move || {
+        // bwrap looks for its own processes in /proc, by their numbers in its PID namespace.
+        let covered = |error| format!("{error}: is a part of it covered, as in a container?");
+        about("/proc", mount(c"proc", "/proc".as_ref(), "").map_err(covered))?;
+        // No bwrap is to gain anything from being set-id.
+        about("no_new_privs", call("prctl", &[PR_SET_NO_NEW_PRIVS, 1]))?;
+        let restrict = |rules| call("landlock_restrict_self", &[rules]).map(drop);
+        about("landlock", landlock.map_or(Ok(()), restrict))
+    })
 }
 
 /// Runs COMMAND, which ends when ajail ends. Returns its status.
-fn supervise(command: &mut Command, landlock: Option<i64>) -> Result<i32, String> {
+fn supervise(
+    command: &mut Command,
+    mask: u32,
+    last_steps: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+) -> Result<i32, String> {
     let mut alive = about("/proc", File::open("/proc/self/cmdline"))?;
-    let last_steps = move || {
-        // From the next line on, the kernel kills this process when ajail ends. If ajail has ended
-        // before, nothing can be read of its command line any more, and nobody is to be told.
-        call("prctl", &[1, 9])?; // PR_SET_PDEATHSIG, SIGKILL
+    let in_child = move || {
+        // Armed first: from here on, the kernel kills this process when ajail ends.
+        let armed = about("prctl", call("prctl", &[PR_SET_PDEATHSIG, SIGKILL]));
+        // Then looked: if ajail ended before, its command line is empty.
         if alive.read_exact(&mut [0]).is_err() {
-            end(125);
+            end(125); // nobody is to be told
         }
-        if process::id() == 1 {
-            // bwrap looks for its own processes in /proc, by their numbers in its namespace.
-            call("mount", &[0, ptr(c"/proc"), ptr(c"proc")])?;
-        }
-        call("prctl", &[38, 1])?; // PR_SET_NO_NEW_PRIVS: no bwrap is to gain from being set-id
-        if let Some(ruleset) = landlock {
-            call("landlock_restrict_self", &[ruleset])?;
+        umask(mask);
+        if let Err(why) = armed.and_then(|_| last_steps()) {
+            end(refuse(&why));
         }
         Ok(())
     };
     // SAFETY: ajail has one thread, so that no lock is held in the child by another.
-    unsafe { command.pre_exec(last_steps) };
-    signal(17, 0); // SIGCHLD: a caller may have it ignored, which loses the status
+    unsafe { command.pre_exec(in_child) };
+    let terminal = File::open("/dev/tty").map_or(-1, File::into_raw_fd);
+    let foreground = tcgetpgrp(terminal);
     let mut child = about("start", command.spawn())?;
     // The terminal sends Ctrl-C to ajail and to the program. Only the program is to act on it.
-    let (int, quit) = (signal(2, 1), signal(3, 1)); // SIGINT and SIGQUIT: SIG_IGN
+    let (int, quit) = (signal(SIGINT, SIG_IGN), signal(SIGQUIT, SIG_IGN));
     let status = about("wait", child.wait())?;
-    signal(2, int); // for the next child
-    signal(3, quit);
+    signal(SIGINT, int); // for the next child
+    signal(SIGQUIT, quit);
+    restore_foreground(terminal, foreground);
     Ok(status.code().unwrap_or(128 + status.signal().unwrap_or_default()))
 }
 
-// ---- 7. What std has no function for, straight from the kernel.
+/// A shell in the jail makes its own process group the terminal's foreground group. It cannot undo
+/// that, as it cannot see the group before. If the shell's group is gone (ESRCH), ajail does it.
+fn restore_foreground(terminal: i32, group: i32) {
+    let gone = call("kill", &[-i64::from(tcgetpgrp(terminal)), 0]);
+    if group > 0 && gone.is_err_and(|error| error.raw_os_error() == ESRCH) {
+        let stop = signal(SIGTTOU, SIG_IGN); // ajail is in the background, and would be stopped
+        tcsetpgrp(terminal, group);
+        signal(SIGTTOU, stop);
+    }
+}
+
+// ---- 9. What std has no function for, straight from the kernel.
 
 /// Which of two numbers is the processor's. (There are none for others.)
 #[cfg(target_arch = "x86_64")]
@@ -727,36 +1070,108 @@ const CPU: usize = 0;
 #[cfg(target_arch = "aarch64")]
 const CPU: usize = 1;
 
+const AT_EMPTY_PATH: i64 = 0x1000;
+const AT_RECURSIVE: i64 = 0x8000;
+const CLONE_NEWNS: i64 = 0x2_0000;
+const CLONE_NEWPID: i64 = 0x2000_0000;
+const CLONE_NEWUSER: i64 = 0x1000_0000;
+const ENOSYS: Option<i32> = Some(38);
+const ESRCH: Option<i32> = Some(3);
+const KEYCTL_JOIN_SESSION_KEYRING: i64 = 1;
+const LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET: u64 = 1;
+const LANDLOCK_SCOPE_SIGNAL: u64 = 2;
+const LOCK_EX: i64 = 2;
+const LOCK_NB: i64 = 4;
+const LOCK_SH: i64 = 1;
+const MOUNT_ATTR_NODEV: u64 = 4;
+const MOUNT_ATTR_NOSUID: u64 = 2;
+const MOUNT_ATTR_RDONLY: u64 = 1;
+const MOVE_MOUNT_F_EMPTY_PATH: i64 = 4;
+const MOVE_MOUNT_T_EMPTY_PATH: i64 = 0x40;
+const MS_NODEV: i64 = 4;
+const MS_NOSUID: i64 = 2;
+const MS_PRIVATE: u64 = 0x4_0000;
+const MS_SLAVE: u64 = 0x8_0000;
+const OPEN_TREE_CLONE: i64 = 1;
+const O_CLOEXEC: u64 = 0x8_0000;
+const O_PATH: u64 = 0x20_0000;
+const PR_SET_NO_NEW_PRIVS: i64 = 38;
+const PR_SET_PDEATHSIG: i64 = 1;
+const RESOLVE_NO_SYMLINKS: u64 = 4;
+const RLIMIT_CORE: i64 = 4;
+const SIGCHLD: i32 = 17;
+const SIGINT: i32 = 2;
+const SIGKILL: i64 = 9;
+const SIGQUIT: i32 = 3;
+const SIGTTOU: i32 = 22;
+const SIG_DFL: usize = 0;
+const SIG_IGN: usize = 1;
+
+#[repr(C)]
+struct OpenHow {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+#[repr(C)]
+struct MountAttr {
+    attr_set: u64,
+    attr_clr: u64,
+    propagation: u64,
+    userns_fd: u64,
+}
+
+#[repr(C)]
+struct RulesetAttr {
+    handled_access_fs: u64,
+    handled_access_net: u64,
+    scoped: u64,
+}
+
 unsafe extern "C" {
     fn syscall(number: i64, ...) -> i64;
     safe fn signal(number: i32, action: usize) -> usize;
     safe fn raise(number: i32) -> i32;
+    safe fn umask(mask: u32) -> u32;
     safe fn getuid() -> u32;
     safe fn getgid() -> u32;
+    safe fn tcgetpgrp(terminal: i32) -> i32;
+    safe fn tcsetpgrp(terminal: i32, group: i32) -> i32;
 }
 
 fn call(name: &str, args: &[i64]) -> io::Result<i64> {
     let numbers = match name {
         "close_range" => [436, 436],
-        "fcntl" => [72, 25],
+        "flock" => [73, 32],
         "keyctl" => [250, 219],
+        "kill" => [62, 129],
         "landlock_create_ruleset" => [444, 444],
         "landlock_restrict_self" => [446, 446],
         "memfd_create" => [319, 279],
         "mount" => [165, 40],
         "mount_setattr" => [442, 442],
+        "move_mount" => [429, 429],
+        "open_tree" => [428, 428],
         "openat2" => [437, 437],
         "prctl" => [157, 167],
         "setrlimit" => [160, 164],
+        "setxattr" => [188, 5],
         "unshare" => [272, 97],
-        _ => return Err(Other.into()), // not what the kernel says of a missing call
+        _ => return Err(Other.into()), // a wrong NAME must not look like ENOSYS
     };
     // An argument that is not given is 0.
     let arg = |n| args.get(n).copied().unwrap_or(0);
     // SAFETY: each call gets numbers, and pointers to what lives long enough and is as large as the
     // kernel expects.
     match unsafe { syscall(numbers[CPU], arg(0), arg(1), arg(2), arg(3), arg(4)) } {
-        -1 => Err(io::Error::last_os_error()),
+        -1 => Err(match io::Error::last_os_error() {
+            error if error.raw_os_error() == ENOSYS => {
+                let why = format!("no {name}: Linux 5.12 is needed, or something forbids it");
+                io::Error::new(Unsupported, why)
+            }
+            error => error,
+        }),
         result => Ok(result),
     }
 }
@@ -765,40 +1180,119 @@ fn ptr<T: ?Sized>(it: &T) -> i64 {
     &raw const *it as *const () as i64
 }
 
-/// Opens PATH, of whatever sort, if no symlink is on the way.
-fn open(path: &Path) -> io::Result<File> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let how = [0x20_0000u64 | 0x8_0000, 0, 4]; // O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS
-    let number = call("openat2", &[-100, ptr(&*path), ptr(&how), 24])?; // AT_FDCWD
-    // SAFETY: it is new, and nobody else's.
-    Ok(unsafe { File::from_raw_fd(number as i32) })
+fn fd(file: &File) -> i64 {
+    file.as_raw_fd().into()
 }
 
-// ---- 8. The system call filter, in seccomp's machine code.
+/// What FILE is, wherever that is by now.
+fn fd_path(file: &File) -> String {
+    format!("/proc/self/fd/{}", fd(file))
+}
+
+/// The descriptor that a call made.
+fn new_file(number: i64) -> File {
+    // SAFETY: the number is new, and nobody else's.
+    unsafe { File::from_raw_fd(number as i32) }
+}
+
+/// Without a name, and inherited by what is run.
+fn memory_file() -> io::Result<File> {
+    call("memfd_create", &[ptr(c""), 0]).map(new_file)
+}
+
+/// Opens PATH, from DIR or from the root on, of whatever sort, if no symlink is on the way.
+fn open(dir: Option<&File>, path: &Path) -> io::Result<File> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    let how = OpenHow { flags: O_PATH | O_CLOEXEC, mode: 0, resolve: RESOLVE_NO_SYMLINKS };
+    let opened = call("openat2", &[dir.map_or(-1, fd), ptr(&*name), ptr(&how), 24]);
+    opened.map(new_file).map_err(|error| {
+        let base = PathBuf::from(dir.map_or("/".into(), fd_path));
+        let target = |link: &&Path| base.join(link).read_link();
+        let links = path.ancestors().filter(|link| target(link).is_ok());
+        match links.last() {
+            Some(link) => {
+                let to = target(&link).unwrap_or_default();
+                let [from, to] = [link, &to].map(quoted);
+                io::Error::other(format!("symlink {from} leads to {to}: name that"))
+            }
+            None => error,
+        }
+    })
+}
+
+/// A new mount of FILE, and of all that is mounted below it. It is not attached to a path yet.
+fn clone_mount(file: &File, attributes: u64) -> io::Result<File> {
+    let flags = OPEN_TREE_CLONE | O_CLOEXEC as i64 | AT_EMPTY_PATH | AT_RECURSIVE;
+    let tree = call("open_tree", &[fd(file), ptr(c""), flags]).map(new_file)?;
+    // Private: what the host mounts below later would have none of the attributes.
+    set_attributes(&tree, attributes, MS_PRIVATE)?;
+    Ok(tree)
+}
+
+/// Attributes are only added. What the host has set stays.
+fn set_attributes(mount: &File, attr_set: u64, propagation: u64) -> io::Result<()> {
+    let attr = MountAttr { attr_set, attr_clr: 0, propagation, userns_fd: 0 };
+    let flags = AT_EMPTY_PATH | AT_RECURSIVE;
+    call("mount_setattr", &[fd(mount), ptr(c""), flags, ptr(&attr), 32])?;
+    Ok(())
+}
+
+fn attach(mount: &File, to: &File) -> io::Result<()> {
+    let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+    call("move_mount", &[fd(mount), ptr(c""), fd(to), ptr(c""), flags])?;
+    Ok(())
+}
+
+fn mount(kind: &CStr, at: &Path, options: &str) -> io::Result<()> {
+    let at = CString::new(at.as_os_str().as_bytes())?;
+    let options = CString::new(options)?;
+    let flags = MS_NOSUID | MS_NODEV;
+    call("mount", &[ptr(kind), ptr(&*at), ptr(kind), flags, ptr(&*options)])?;
+    Ok(())
+}
+
+// ---- 10. The system call filter, in seccomp's machine code.
 
 const ALLOW: u32 = 0x7fff_0000;
 const DENY: u32 = 0x0005_0001; // with EPERM
 const DONE: u32 = 0x0005_0000; // with 0: nothing is done, and called a success
+const KILL: u32 = 0x8000_0000; // the process, by SIGSYS: a shell says "Bad system call"
 
 // Where the filter finds the number of a call, and the lower halves of its arguments.
 const NR: u32 = 0;
 const ARG0: u32 = 16;
 const ARG1: u32 = 24;
 const ARG2: u32 = 32;
-const IOCTL: &[[u32; 2]] = &[[16, 29]];
+
+// test.sh compares the numbers from here on, and those of section 9, with what the kernel's headers
+// give the names in the comments.
+
+const IOCTL: [u32; 2] = [16, 29];
+/// Denied, of this call. What is done to the caller's terminal by the first lines would last longer
+/// than the jail.
+const IOCTLS: [u32; 15] = [
+    0x5412,      // TIOCSTI types into it
+    0x541c,      // TIOCLINUX does, too
+    0x540c,      // TIOCEXCL: nobody else could open it
+    0x541d,      // TIOCCONS takes what is for the console
+    0x5423,      // TIOCSETD: what another line discipline makes of it
+    0x5437,      // TIOCVHANGUP
+    0x5457,      // TIOCSLCKTRMIOS: its settings could not be changed
+    0x4b3a,      // KDSETMODE: a console that shows no text
+    0x4b45,      // KDSKBMODE: a console without a keyboard
+    0x5000_9401, // BTRFS_IOC_SNAP_CREATE: a snapshot has what is hidden
+    0x5000_9417, // BTRFS_IOC_SNAP_CREATE_V2
+    0x5000_943f, // BTRFS_IOC_SNAP_DESTROY_V2: by number, wherever it is
+    0xc050_6617, // FS_IOC_ADD_ENCRYPTION_KEY: a key of your quota, that stays
+    0xc040_6618, // FS_IOC_REMOVE_ENCRYPTION_KEY locks the directory
+    0xc040_6619, // FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS
+];
 
 /// Calls, by their numbers on x86_64 and aarch64; the values that must be at some offsets; and the
-/// answer. The first rule that fits counts. (test.sh compares the numbers here and above with those
-/// that the kernel's headers give the names in the comments.)
+/// answer. The first rule that fits counts.
 type Rule = (&'static [[u32; 2]], &'static [(u32, u32)], u32);
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
-    (IOCTL, &[(ARG1, 0x5412)], DENY), // TIOCSTI types into the caller's terminal
-    (IOCTL, &[(ARG1, 0x541c)], DENY), // TIOCLINUX does, too
-    (IOCTL, &[(ARG1, 0x5000_9401)], DENY), // BTRFS_IOC_SNAP_CREATE: a snapshot has what is hidden
-    (IOCTL, &[(ARG1, 0x5000_9417)], DENY), // BTRFS_IOC_SNAP_CREATE_V2
-    (IOCTL, &[(ARG1, 0xc040_6618)], DENY), // FS_IOC_REMOVE_ENCRYPTION_KEY locks the directory
-    (IOCTL, &[(ARG1, 0xc040_6619)], DENY), // FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS
     (&[[101, 117]], &[(ARG1, 1)], DENY), // ptrace(request, 1): process 1 is bwrap, to be seized
     (&[[310, 270], [311, 271]], &[(ARG0, 1)], DENY), // process_vm_readv(1), process_vm_writev(1)
     (&[[438, 438]], &[], DENY), // pidfd_getfd: bwrap has files of the host open as it starts
@@ -823,31 +1317,42 @@ const ONE_USER: &[Rule] = &[
     (&[[113, 145], [114, 143]], &[], DONE), // setreuid, setregid
     (&[[117, 147], [119, 149]], &[], DONE), // setresuid, setresgid
     (&[[122, 151], [123, 152]], &[], DONE), // setfsuid, setfsgid
+    (&[[126, 91]], &[], DONE), // capset: a server drops its privileges by both
 ];
 
 fn filter(userns: bool) -> Vec<u8> {
     let (load, equal, at_least, answer) = (0x20, 0x15, 0x35, 0x06);
-    // Programs of another ABI, which has other numbers, are denied all: i386's by the architecture
-    // (at offset 4), x32's by their numbers, which start at 2^30.
+    // A program of another ABI, whose calls have other numbers, could not even end if it was denied
+    // all. i386's are told by the architecture (at offset 4), x32's by numbers from 2^30 on.
     let mut code = vec![
         (load, 0, 0, 4),
         (equal, 1, 0, [0xc000_003e, 0xc000_00b7][CPU]),
-        (answer, 0, 0, DENY),
+        (answer, 0, 0, KILL),
         (load, 0, 0, NR),
-        (at_least, 0, 1, 0x4000_0000),
-        (answer, 0, 0, DENY),
+        (at_least, 0, 2, 0x4000_0000),
+        (equal, 1, 0, u32::MAX), // no call: a debugger in the jail skipped one
+        (answer, 0, 0, KILL),
     ];
+    // Each rule finds the number of the call loaded, and leaves it so. As for socket(AF_VSOCK):
+    //   equal 41, else skip 4 (to the next rule); load ARG0; equal 40, else skip 1; answer; load NR
+    let mut emit = |numbers: [u32; 2], conditions: &[(u32, u32)], what| {
+        let reload = u8::from(!conditions.is_empty());
+        let mut rest = 2 * conditions.len() as u8 + 1; // with the answer
+        code.push((equal, 0, rest + reload, numbers[CPU]));
+        for (offset, value) in conditions {
+            rest -= 2;
+            code.extend([(load, 0, 0, *offset), (equal, 0, rest, *value)]);
+        }
+        code.push((answer, 0, 0, what));
+        code.extend(vec![(load, 0, 0, NR); reload.into()]);
+    };
+    for value in IOCTLS {
+        emit(IOCTL, &[(ARG1, value)], DENY);
+    }
     // With --userns there may be more users.
     for (calls, conditions, what) in RULES.iter().chain(if userns { &[] } else { ONE_USER }) {
         for numbers in *calls {
-            // How many instructions of this rule are left, to be skipped if a comparison fails.
-            let mut rest = 2 * conditions.len() as u8 + 1;
-            code.extend([(load, 0, 0, NR), (equal, 0, rest, numbers[CPU])]);
-            for (offset, value) in *conditions {
-                rest -= 2;
-                code.extend([(load, 0, 0, *offset), (equal, 0, rest, *value)]);
-            }
-            code.push((answer, 0, 0, *what));
+            emit(*numbers, conditions, *what);
         }
     }
     code.push((answer, 0, 0, ALLOW));
