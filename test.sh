@@ -5,7 +5,7 @@
 # KEEP=1     keeps the directories of the cases and says where they are
 # TRACE=1    shows every command of a case that fails, as it ran
 # STRICT=1   lets a case fail that is skipped, unless it names what this machine lacks
-# AJAIL_TEST_FS=DIR          on this root fs instead of target/deb-USER, a Debian that is made once
+# AJAIL_TEST_FS=DIR          on this root fs instead of target/USER/deb, a Debian that is made once
 # AJAIL_TEST_ALPINE=TARBALL  the real minirootfs for mkalpine.sh's mirror, instead of a stand-in
 #
 # A case is a claim, a sentence of the README or of main.rs, and a function below it, which fails with
@@ -52,20 +52,27 @@ set_up() {
 		user=${user:-daemon}
 	fi
 	USER_ID=$(id -u "$user"):$(id -g "$user")
-	ROOT_FS=${AJAIL_TEST_FS:-$PWD/target/deb-$user}
-	[ -d "$ROOT_FS" ] || PATH=$PWD/target/bwrap/bin:$PATH ./mkdeb.sh -u "$user" -p git,perl "$ROOT_FS"
+	# In a directory of the user's; or root's, if the user cannot get there: then a copy is made below.
+	local maker=$user
+	if [ "$(id -u)" = 0 ] && [ -z "${AJAIL_TEST_FS-}" ]; then
+		mkdir -p "target/$user" && chown "$USER_ID" "target/$user"
+		as_user test -w "$PWD/target/$user" || maker=root
+	fi
+	ROOT_FS=${AJAIL_TEST_FS:-$PWD/target/$maker/deb}
+	[ -d "$ROOT_FS" ] || PATH=$PWD/target/bwrap/bin:$PATH ./mkdeb.sh -u "$maker" -p git,perl "$ROOT_FS"
 	mkdir -p "$T/home/.ajail/fs" "$T/bin" "$T/mirror"
 	cp target/release/ajail "$T/bin/"
 	bwrap=$PWD/target/bwrap/bin/bwrap
 	[ -x "$bwrap" ] || bwrap=$(command -v bwrap)
 	cp "$bwrap" "$T/bin/bwrap"
-	cp ./*.sh README.md main.rs "$T/"
+	cp ./*.sh ./*.md main.rs "$T/"
 	# It must be the user's, who may be kept out of a checkout of root's.
-	if ! as_user test -x "$ROOT_FS/bin/sh" || ! as_user test -O "$ROOT_FS"; then
-		cp -a "$ROOT_FS" "$T/fs" && chown -R -h "$USER_ID" "$T/fs"
+	if ! as_user test -x "$ROOT_FS/bin/sh" || ! as_user test -O "$ROOT_FS" || [ "$(stat -c %a "$ROOT_FS")" != 700 ]; then
+		cp -a "$ROOT_FS" "$T/fs" && chown -R -h "$USER_ID" "$T/fs" && chmod 700 "$T/fs"
 		ROOT_FS=$T/fs
 	fi
 	ROOT_FS=$(realpath "$ROOT_FS")
+	chmod 700 "$T/home/.ajail"
 	ln -s "$ROOT_FS" "$T/home/.ajail/fs/default"
 	[ -z "${AJAIL_TEST_ALPINE-}" ] || cp "$AJAIL_TEST_ALPINE" "$T/minirootfs.tar.gz"
 	for port in $(shuf -i 20000-60000 -n 9); do
@@ -140,7 +147,7 @@ run() {
 	[[ $1 == *$WORD* ]] || return 0
 	local n out=$HOME/out
 	if [ ! -e "$FS" ]; then # the root fs of root's
-		mkdir -p "$FS" && cp -a "$ROOT_FS" "$FS/default" && chown -R -h 0:0 "$HOME"
+		mkdir -p "$FS" && cp -a "$ROOT_FS" "$FS/default" && chown -R -h 0:0 "$HOME" && chmod 700 "$HOME/.ajail"
 	fi
 	n=$(find "$HOME" -maxdepth 1 -name "$STAGE-*" | wc -l)
 	mkdir -p "$HOME/$STAGE-$n/proj" && cd "$HOME/$STAGE-$n/proj" || exit 1
@@ -215,6 +222,7 @@ terminal() { command -v script >/dev/null || skip "no script(1)"; }
 own_fs() { [ -e "$FS/own" ] || cp -a "$ROOT_FS" "$FS/own"; }
 # left MARK: how many processes of the host have MARK as an argument
 left() { { grep -lszx "[${1:0:1}]${1:1}" /proc/[0-9]*/cmdline || :; } | wc -l; }
+gone() { for _ in $(seq 100); do [ "$(left "$1")" != 0 ] || return 0; sleep 0.1; done; is "$(left "$1")" 0; }
 # nr NAME...: the numbers of these system calls
 nr() {
 	local name x86_64 aarch64
@@ -248,6 +256,9 @@ nr() {
 			unshare 272 97
 			mount 165 40
 			mount_setattr 442 442
+			open_tree 428 428
+			move_mount 429 429
+			setxattr 188 5
 		X
 	done
 }
@@ -290,7 +301,7 @@ changes_to_the_root_fs() {
 
 claim '/tmp, /run, /dev and /proc are fresh' tmp_run_dev_and_proc
 tmp_run_dev_and_proc() {
-	is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" $'/run:\nlock\n\n/tmp:\n1777'
+	is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" "/run:"$'\n'"$([ ! -d "$FS/default/run/lock" ] || echo lock)"$'\n\n/tmp:\n1777'
 	[ "$(jail sh -c 'ls -d /proc/[0-9]* | wc -l')" -le 4 ]
 	has "$(jail ls /dev)" null
 }
@@ -328,7 +339,8 @@ a_resolv_conf_that_is() {
 
 claim 'the environment is five variables, the terminal, PWD, and what AJAIL_ENV_ passes' the_environment
 the_environment() {
-	is "$(SECRET=x COLORTERM=truecolor AJAIL_ENV_A='a b' AJAIL_ENV_USER=me jail env | sort)" "A=a b
+	is "$(SECRET=x COLORTERM=truecolor TERM_PROGRAM=t TERM_PROGRAM_VERSION=1 AJAIL_ENV_A='a b' AJAIL_ENV_USER=me jail env |
+		sort)" "A=a b
 COLORTERM=truecolor
 HOME=/root
 IS_SANDBOX=1
@@ -336,6 +348,8 @@ LANG=C.UTF-8
 PATH=/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 PWD=$P
 TERM=$TERM
+TERM_PROGRAM=t
+TERM_PROGRAM_VERSION=1
 USER=me"
 	is "$(AJAIL_ENV_LANG=C jail sh -c 'echo $LANG')" C
 }
@@ -356,14 +370,31 @@ ro_is_a_temporary_overlay() {
 	is "$(cat f)" c
 }
 
-claim 'the inner of two paths counts, in whatever order: --ro=a --rw=a/b keeps a/b only' the_inner_path
-the_inner_path() {
-	mkdir -p a/b
-	jail --ro=a --rw=a/b touch a/gone a/b/kept
-	jail --rw=a/b --ro=a touch a/gone a/b/too
-	is "$(ls a a/b | tr '\n' ' ')" 'a: b  a/b: kept too '
-	echo s >a/b/secret
-	is "$(AJAIL_ARGS='--hide=a/b/secret' jail --rw=a sh -c 'cat a/b/secret; echo ok')" ok
+# order ARGS: with them in AJAIL_ARGS and on the command line, split at |, what becomes of a/b and a/s
+order() {
+	local out
+	rm -rf a && mkdir -p a/b && echo s >a/s
+	# shellcheck disable=SC2086  # options
+	out=$(AJAIL_ARGS=${1%|*} jail ${1#*|} sh -c 'touch a/b/x 2>/dev/null; cat a/s 2>/dev/null; echo t >>a/s' 2>/dev/null) || :
+	echo "$([ ! -e a/b/x ] || echo kept) $([ -z "$out" ] || echo seen)"
+}
+claim 'a later place takes back what an earlier one gave inside it; what is locked or hidden inside stays so' order_of_options
+order_of_options() {
+	is "$(order '|--ro=a --rw=a/b')" 'kept seen'
+	is "$(order '|--rw=a/b --ro=a')" ' seen'
+	is "$(order '--rw=a/b|--ro=a')" ' seen'
+	is "$(order '|--hide=a/s --rw=a')" 'kept '
+	is "$(order '--hide=a/s|--rw=a')" 'kept '
+	is "$(order '|--hide=a/s --rw=a/s')" 'kept seen'
+	is "$(order '--rol=a/b|--rw=a')" ' seen'
+	is "$(order '--rol=a/b|--rw=a/b')" 'kept seen'
+	is "$(order '|--mount=a,a/b,rw --ro=a')" ' seen'
+	# The current directory takes nothing back.
+	is "$(order '--rw=a/b|--ro')" 'kept seen'
+	is "$(order '--rw=a/b|--ro=.')" 'kept seen'
+	is "$(order '--rol=a/b|--rw=.')" ' seen'
+	is "$(order '--hide=a/s;--ro|--rw')" 'kept '
+	is "$(order '|--ro --rw=a/b --rol=..')" ' seen'
 }
 
 claim 'what the status shows is in force: --rw=. is --rw, and leaves .git locked' rw_dot
@@ -456,7 +487,8 @@ dev_makes_a_device_usable() {
 	is "$(jail --dev=/dev/zero head -c 2 /dev/zero | od -An -tx1 | tr -d ' ')" 0000
 	is "$(jail --mount=/dev/zero,/z,dev head -c 1 /z | od -An -tx1 | tr -d ' ')" 00
 	touch f
-	refused 'not for this sort of file' --dev=f true
+	refused '--dev=f' --dev=f true
+	refused '--dev=/etc' --dev=/etc true
 }
 
 claim '--fs-edit keeps changes to the root fs, or to one subtree only' fs_edit_keeps_changes_to
@@ -519,7 +551,7 @@ the_status_tells_the_root() {
 	out=$(ajail --ro --rw=a --no-net true 2>&1)
 	has "$out" "$ROOT_FS"
 	has "$out" 'network: none'
-	has "$out" "$P: changes vanish"
+	has "$out" "$P: changes are discarded"
 	has "$out" "$P/a: writable, changes are kept"
 	is "$(jail true 2>&1)" ''
 }
@@ -589,7 +621,7 @@ fs_without_its_value_says() {
 
 claim 'a root fs that does not exist is refused, with where to look and how to make one' a_root_fs_that_does
 a_root_fs_that_does() {
-	refused 'see $HOME/.ajail/fs' --fs=nope
+	refused 'no root fs there: see $HOME/.ajail/fs' --fs=nope
 	HOME=$P refused mkalpine.sh true
 }
 
@@ -598,7 +630,7 @@ a_path_that_does_not() {
 	local option
 	for option in --hide=typo --ro=typo --rw=typo --rol=typo --mount=typo,/x; do refused typo $option true; done
 	for option in --fs-edit=opt/x --home-edit=.claude; do
-		refused "ajail --fs-edit mkdir -p" $option true
+		refused "ajail --fs=default --fs-edit mkdir -p /" $option true
 	done
 	[ -z "$(ls -A)" ]
 	[ ! -e "$FS/default/opt/x" ]
@@ -620,14 +652,13 @@ defaults() {
 	has "$out" "$P/a/b: not there, skipped"
 	has "$out" "/etc/conf: not there, skipped"
 	is "$(ls -A)" .env
-	refused 'No such file' --hide=typo true
-	AJAIL_ARGS="--hide=$HOME/typo" refused 'No such file' true
+	refused 'not there' --hide=typo true
+	has "$(AJAIL_ARGS="--hide=$HOME/typo;--home-edit=.nope" ajail echo ok 2>&1)" "/root/.nope: not there, skipped"
 	# A submodule's or a worktree's .git is a file.
 	(echo gitdir: x >.git && AJAIL_ARGS='--rol=.git/hooks' jail true && rm .git)
 	# A directory that one may not look into is not one without the file.
 	mkdir shut && echo s >shut/s && chmod 0 shut
-	AJAIL_ARGS='--hide=shut/s' ends 125 ajail true 2>../err
-	chmod 700 shut
+	is "$(AJAIL_ARGS='--hide=shut/s' jail sh -c 'chmod 700 shut; cat shut/s; echo ok')" ok
 }
 
 claim 'a place above the current directory is mounted before it' above
@@ -653,7 +684,48 @@ what_is_missing() {
 	(HOME='' && ends 125 ajail true 2>../err)
 	has "$(cat ../err)" HOME
 	(PATH=$P:. && ends 125 "$AJAIL" true 2>err)
-	has "$(cat err)" 'bubblewrap 0.12'
+	has "$(cat err)" "bwrap: not on your PATH, $P:."
+	has "$(cat err)" --bwrap-bin=
+}
+
+claim 'a space instead of = before a path that is there is refused, with both ways out' did_you_mean
+did_you_mean() {
+	mkdir d
+	touch .env
+	refused 'did you mean --hide=.env? To run it: --hide -- .env' --hide .env bash
+	refused "did you mean --rw=$P/d?" --rw "$P/d" true
+	is "$(jail --ro -- true; jail --ro echo ok)" ok
+	printf '#!/bin/sh\necho ran\n' >run && chmod +x run
+	is "$(jail --ro -- ./run)" ran
+}
+
+claim 'what cannot be opened is refused for its own reason: a ~ that the shell left, a symlink and where it leads' why_not
+why_not() {
+	refused 'write $HOME' "--rw=~/p2" true
+	# A slip in AJAIL_ARGS must not leave open what it was to hide.
+	local args
+	for args in '--rol=.git --hide=.env' '--rol=.git,--hide=.env' '--hide=~/p/.env'; do
+		AJAIL_ARGS=$args refused 'separate options in AJAIL_ARGS by ;' true
+	done
+	ln -s ../out link
+	refused "symlink $P/link leads to ../out: name that" --rw=link/x true
+	ln -s run "$P/l"
+	refused "symlink $P/l leads to run" --hide=l true
+	refused '--dev=kvm: write it as' --dev=kvm true
+	refused 'not there: ajail --fs=default --fs-edit mkdir -p /root/.cache' --home-edit=.cache true
+	own_fs
+	ln -sfn /usr/share "$FS/own/opt/link"
+	finally "rm '$FS/own/opt/link'"
+	mkdir d
+	refused 'symlink opt/link leads to /usr/share' --fs=own --mount=d,/opt/link/x true || refused 'leads to /usr/share' --fs=own --mount=d,/opt/link/x true
+}
+
+claim 'files of another group below --ro are said to be unchangeable' foreign_group
+foreign_group() {
+	mkdir d
+	has "$(ajail --ro=d true 2>&1)" "$P/d: changes are discarded"
+	hasnt "$(ajail --ro=d true 2>&1)" 'another user or group'
+	has "$(ajail --mount=/etc,/m true 2>&1)" 'but those to files of another user or group fail'
 }
 
 # ---- What one jail leaves behind must not open the next, and what it may not reach.
@@ -911,11 +983,12 @@ ioctls() {
 	perl_in_fs
 	cat >ioctl.pl <<-'X'
 		$| = 1; print "ran\n"; open my $f, "<", "."; my $b = "\0" x 4096;
-		for (0x5412, 0x541c, 0x50009401, 0x50009417, 0xc0406618, 0xc0406619) {
+		for (0x5412, 0x541c, 0x540c, 0x541d, 0x5423, 0x5437, 0x5457, 0x4b3a, 0x4b45, 0x50009401, 0x50009417, 0x5000943f, 0xc0506617,
+			0xc0406618, 0xc0406619) {
 			print ioctl($f, $_, $b) ? "worked" : 0 + $!, "\n" }
 	X
-	is "$(jail perl ioctl.pl)" "ran$(printf '\n1%.0s' 1 2 3 4 5 6)"
-	hasnt "$(plain perl ioctl.pl | tail -n 4)" $'1\n1\n1'
+	is "$(jail perl ioctl.pl)" "ran$(printf '\n1%.0s' {1..15})"
+	hasnt "$(plain perl ioctl.pl)" $'1\n1\n1'
 }
 
 claim 'a jail cannot change its limit of core dumps; asking for it, and gpg, work' core_limit
@@ -1002,6 +1075,7 @@ process_1() {
 	is "$now" "ran
 $(for it in ptrace read write getfd; do echo "$it: Operation not permitted"; done)
 $(for it in mem exe environ; do echo "$it: No such file or directory"; done)"
+	if [ "$(id -u)" = 0 ]; then refused '--userns: not as root' --userns true; return; fi
 	is "$(jail --userns sh -c 'cat /proc/1/environ | wc -c')" 0
 }
 
@@ -1050,8 +1124,7 @@ killing() {
 		ajail --quiet sh -c "setsid sleep $long & exec sleep $long" & pid=$!
 		until [ "$(left $long)" = 2 ]; do sleep 0.1; done
 		kill -$signal $pid
-		sleep 0.3
-		is "$(left $long)" 0
+		gone $long
 	done
 }
 
@@ -1065,8 +1138,7 @@ early() {
 			kill -$signal $pid 2>/dev/null || :
 		done
 	done
-	sleep 1
-	is "$(left $long)" 0
+	gone $long
 	# The jails would have been there, and had time: one that nobody killed.
 	ajail --quiet sleep $long & pid=$!
 	sleep 1
@@ -1097,7 +1169,7 @@ untied() {
 		sleep 0.2
 		$kill $pid
 		sleep 1
-		if [ "$kill" = true ]; then [ "$(left $long)" -gt 0 ]; else is "$(left $long)" 0; fi
+		if [ "$kill" = true ]; then [ "$(left $long)" -gt 0 ]; else gone $long; fi
 		kill $pid 2>/dev/null || :
 		sleep 0.3
 		is "$(cat err)" ''
@@ -1124,12 +1196,12 @@ guards_fail() {
 		FAIL=$(nr "$1") WITH=$2 LD_PRELOAD=$(realpath ../fail.so) "${@:3}"
 	}
 	is "$(failing renameat2 1 jail echo ok)" ok
-	for call in close_range prctl memfd_create openat2 unshare mount landlock_restrict_self mount_setattr; do
-		[ $call != mount_setattr ] || [ "$(id -u)" = 0 ] || continue
+	for call in close_range prctl memfd_create openat2 unshare mount landlock_restrict_self mount_setattr open_tree \
+		move_mount; do
 		[ $call != landlock_restrict_self ] || [ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || continue
 		failing $call 1 refused 'not permitted' --quiet true
 	done
-	failing keyctl 122 refused 'quota of keys' true
+	failing keyctl 122 refused '/proc/key-users' true
 	has "$(failing keyctl 1 ajail --version)" "ajail "
 	is "$(failing keyctl 38 jail echo ok)" ok
 	has "$(failing landlock_create_ruleset 38 ajail true 2>&1)" 'kernel: stops no signals'
@@ -1143,19 +1215,28 @@ stopped() {
 	until [ "$(left $long)" = 4 ]; do sleep 0.1; done
 	kill -STOP $pid "$(tr -d ' ' <"/proc/$pid/task/$pid/children")"
 	kill -KILL $pid
-	sleep 0.3
-	is "$(left $long)" 0
+	gone $long
 }
 
-# at_terminal SECONDS COMMAND: what a terminal shows if Ctrl-C is typed after SECONDS
+# type_at WORD KEYS: types KEYS once the terminal of at_terminal shows WORD, and goes on when it has ended
+type_at() {
+	# Not in its first line, which has the command.
+	for _ in $(seq 300); do tail -n +2 "$P/../typescript" 2>/dev/null | grep -qa "$1" && break; sleep 0.1; done
+	# shellcheck disable=SC2059  # with escapes
+	printf "$2"
+}
+# at_terminal COMMAND: what a terminal shows in which COMMAND runs, and the standard input of this is typed
 at_terminal() {
-	(sleep "$1"; printf '\003'; sleep 1) | timeout 20 script -qec "$2" /dev/null || :
+	: >"$P/../typescript"
+	{ cat; for _ in $(seq 300); do grep -qa '^Script done' "$P/../typescript" && break; sleep 0.1; done; } |
+		timeout 60 script -qefc "$1; echo Script done" "$P/../typescript" >/dev/null || :
+	tr -d '\r' <"$P/../typescript"
 }
 claim_both 'Ctrl-C is the program'\''s: one that handles it goes on, and ends as it likes' ctrl_c
 ctrl_c() {
 	terminal
 	local run='trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done'
-	has "$(at_terminal 1 "ajail --quiet sh -c '$run'; echo status \$?" | tr -d '\r')" $'caught\nstatus 5'
+	has "$(type_at ready '\003' | at_terminal "ajail --quiet sh -c '$run'; echo status \$?")" $'caught\nstatus 5'
 }
 
 claim 'Ctrl-C is the program'\''s also where its clone has just been made' ctrl_c_clone
@@ -1164,17 +1245,18 @@ ctrl_c_clone() {
 	terminal
 	origin
 	local run='trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.1; done'
-	has "$(at_terminal 2 "ajail --quiet --clone=c sh -c '$run'; echo status \$?" | tr -d '\r')" $'caught\nstatus 5'
+	has "$(type_at ready '\003' | at_terminal "ajail --quiet --clone=c sh -c '$run'; echo status \$?")" $'caught\nstatus 5'
 }
 
 claim 'Ctrl-C that ends the program ends the loop that ajail stands in' ctrl_c_loop
 ctrl_c_loop() {
 	terminal
 	local out
-	out=$(at_terminal 0.7 "bash -c 'for i in 1 2 3; do echo round \$i; ajail --quiet sleep 1; done; echo end'")
+	out=$(type_at ready '\003' |
+		at_terminal "bash -c 'for i in 1 2 3; do echo round \$i; ajail --quiet sh -c \"echo ready; exec sleep 1\"; done; echo end'")
 	has "$out" 'round 1'
 	hasnt "$out" 'round 2'
-	hasnt "$out" end
+	hasnt "$out" $'\nend'
 }
 
 claim 'Ctrl-C in the first milliseconds leaves no process' ctrl_c_early
@@ -1185,16 +1267,30 @@ ctrl_c_early() {
 		(sleep "0.0$(printf %02d $i)"; printf '\003'; sleep 0.3) |
 			timeout 5 script -qec "ajail --quiet sleep $long" /dev/null || :
 	done >/dev/null
-	sleep 0.5
-	is "$(left $long)" 0
+	gone $long
 }
 
 claim 'Ctrl-Z and fg work on ajail itself' ctrl_z
 ctrl_z() {
 	terminal
-	printf '%s\n' 'set -m' 'ajail --quiet sh -c "sleep 1.5; echo done"' 'echo stopped' fg >jobs.sh
-	(sleep 0.7; printf '\032'; sleep 2) | timeout 20 script -qec 'bash -i jobs.sh' ../typescript
-	is "$(tr -d '\r' <../typescript | grep -oE 'stopped$|^done$' | tr '\n' ' ')" 'stopped done '
+	printf '%s\n' 'set -m' 'ajail --quiet sh -c "echo ready; until [ -e go ]; do sleep 0.1; done; echo done"' 'echo stopped' 'touch go' fg >jobs.sh
+	is "$(type_at ready '\032' | at_terminal 'bash -i jobs.sh' | grep -oE 'stopped$|^done$' | tr '\n' ' ')" 'stopped done '
+}
+
+claim 'the terminal is the caller'\''s again after an interactive shell in the jail, and stays whose it is otherwise' terminal_back
+terminal_back() {
+	terminal
+	local shell asks='read -r line </dev/tty && echo "read $line"'
+	for shell in bash sh zsh fish; do
+		[ -x "$FS/default/usr/bin/$shell" ] || [ -x "$FS/default/bin/$shell" ] || continue
+		printf '%s\n' "ajail --quiet $shell -ic 'echo re''ady; read x; exit 0'" 'echo ag""ain' "$asks" >asks.sh
+		has "$({ type_at ready '\n'; type_at again 'typed\n'; } | at_terminal 'bash asks.sh')" 'read typed'
+	done
+	# Killed from inside; in a pipe; in the background, where the foreground is the shell's.
+	for run in 'ajail --quiet bash -ic "kill -KILL \$\$"' 'ajail --quiet bash -ic "echo out" | cat' 'set -m; ajail --quiet sleep 0.5 &'; do
+		printf '%s\n' "$run" 'sleep 1; echo ag""ain' "$asks" >asks.sh
+		has "$(type_at again 'typed\n' | at_terminal 'bash asks.sh')" 'read typed'
+	done
 }
 
 claim 'the status arrives where the caller ignores SIGCHLD, and by a signal if that was INT' statuses
@@ -1211,8 +1307,7 @@ lives_on() {
 	sleep 1
 	[ "$(left $long)" -gt 0 ]
 	kill "$(cat pid)"
-	sleep 0.5
-	is "$(left $long)" 0
+	gone $long
 }
 
 claim 'where no user namespace may be made, ajail refuses in one line' no_namespace
@@ -1221,7 +1316,7 @@ no_namespace() {
 		sh -c "ajail --quiet true 2>err; echo \$? >status"' || lacks "a limit of user namespaces"
 	is "$(cat status)" 125
 	is "$(wc -l <err)" 1
-	has "$(cat err)" 'see mkbwrap.sh'
+	has "$(cat err)" 'namespaces: No space left on device (os error 28): raise user.max_user_namespaces'
 }
 
 claim 'it starts where /proc has no process 2, as in a container' container
@@ -1247,6 +1342,314 @@ swapped() {
 	has "$(cat ../out)" harmless
 	has "$(cat ../out)" symlink
 	hasnt "$(cat ../out)" $'\nsecret'
+}
+
+# ---- Mounts.
+
+# flags PATH ARG...: how the jail mounts what is at PATH
+flags() { jail "${@:2}" awk -v at="$1" '$5 == at { split($6, f, ",relatime"); print f[1] f[2] }' /proc/self/mountinfo | tail -n 1; }
+claim_both 'each place is mounted with the flags that the status says, and nothing of it can be unlocked' mount_flags
+mount_flags() {
+	mkdir -p rw ro rol hide own
+	touch f g
+	local all='--rw=own --ro=ro --rol=rol --hide=hide --hide=g --rol=f --ro=own/x --mount=rw,/m,rw'
+	mkdir own/x
+	# shellcheck disable=SC2086  # options
+	for at in / /etc/resolv.conf /tmp /run "$P" "$P/ro" "$P/hide" "$P/g" "$P/own/x" /m; do
+		is "$at $(flags "$at" $all)" "$at rw,nosuid,nodev"
+	done
+	# shellcheck disable=SC2086  # options
+	for at in "$P/rol" "$P/f"; do is "$at $(flags "$at" $all)" "$at ro,nosuid,nodev"; done
+	# What says what the place around it says is no mount of its own; a directory on the way to another is.
+	# shellcheck disable=SC2086  # options
+	is "$(flags "$P/own" $all)" rw,nosuid,nodev
+	is "$(flags "$P/rw" --rw=rw)" ''
+	is "$(flags /dev/null)" ro,nosuid
+	is "$(flags /z --mount=/dev/zero,/z,dev)" ro,nosuid
+}
+
+claim_both 'all the rest of the host is read-only in the namespace that bwrap starts in' host_read_only
+host_read_only() {
+	cat >../look <<-'X'
+		#!/bin/sh
+		awk '$6 !~ /^ro,nosuid/ { print $5 }' /proc/self/mountinfo
+	X
+	chmod +x ../look
+	# Not so are the stage, with what the jail sees, and the new /proc.
+	is "$(jail --bwrap-bin="$(realpath ../look)" true | grep -vE '^/sys(/root0.*|/upper|/overlay[0-9]+)?$|^/proc$')" ''
+	has "$(jail --bwrap-bin="$(realpath ../look)" true)" "/sys/root0$P"
+}
+
+claim_both 'what is mounted below a place keeps its flags, or gets those of the place' submounts
+submounts() {
+	unshare -Ucm true || lacks "mounts in a user namespace"
+	cat >sub.sh <<-'X'
+		cd "$1" && shift && mkdir -p sub ro && mount -t tmpfs none sub && mount -t tmpfs -o ro none ro && touch sub/f && exec "$@"
+	X
+	with() { unshare "${new[@]}" --propagation private sh "$P/sub.sh" "$P" "$@"; }
+	local new=(-m)
+	[ "$(id -u)" = 0 ] || new=(-Ucm --keep-caps)
+	has "$(with ajail --quiet sh -c 'ls sub; touch sub/x && echo fine; touch ro/x 2>&1')" $'f\nfine\ntouch: '
+	has "$(with ajail --quiet sh -c 'touch ro/x' 2>&1)" 'ead-only'
+	has "$(with ajail --quiet --rol sh -c 'touch sub/x' 2>&1)" 'ead-only'
+	has "$(with ajail --quiet --rol=sub sh -c 'touch sub/x' 2>&1)" 'ead-only'
+	is "$(with ajail --quiet --hide sh -c 'ls')" ''
+	# An overlay would show what the mount hides.
+	has "$(with ajail --ro true 2>&1)" "$P/sub is mounted there"
+	has "$(with ajail --ro=sub sh -c 'rm sub/f; echo ok' 2>&1)" ok
+}
+
+claim_root 'what the host mounts below a locked place while the jail runs does not appear there' later_mounts
+later_mounts() {
+	mkdir -p d/sub
+	cat >later.sh <<-'X'
+		mount --bind d d && mount --make-shared d
+		ajail --quiet --rol=d sh -c 'echo ran >started; until [ -e go ]; do sleep 0.1; done; ls d/sub; echo end' & jail=$!
+		until [ -e started ]; do sleep 0.1; done
+		mount -t tmpfs none d/sub && touch d/sub/new go && wait $jail
+	X
+	is "$(unshare -m --propagation private timeout 20 sh later.sh)" end
+}
+
+claim_root 'it starts as the last process of a mount namespace of root'\''s, and on a file system of its own' last_process
+last_process() {
+	mkdir "/dev/shm/ajail-test.$$"
+	finally "rm -r /dev/shm/ajail-test.$$"
+	cd "/dev/shm/ajail-test.$$"
+	is "$(unshare -m ajail --quiet --rol=. sh -c 'echo ok')" ok
+	is "$(unshare -m sh -c 'mount --bind . . && exec ajail --quiet touch x'; ls)" x
+}
+
+claim 'a project in /tmp, and below it, works; the directories of all users, and ~/.ajail, are refused' cwd_in_tmp
+cwd_in_tmp() {
+	mkdir "/tmp/ajail-test.$$"
+	finally "rm -r /tmp/ajail-test.$$"
+	(cd "/tmp/ajail-test.$$" && mkdir -p a/b && ends 1 jail --rol=a/b sh -c 'touch x; touch a/b/x' 2>../err)
+	is "$(ls -A "/tmp/ajail-test.$$" "/tmp/ajail-test.$$/a/b" | tr '\n' ' ')" "/tmp/ajail-test.$$: a x  /tmp/ajail-test.$$/a/b: "
+	for d in /tmp /dev/shm; do
+		[ ! -d $d ] || (cd $d && refused "everybody's" true && refused "everybody's" --ro true && jail --hide true)
+	done
+	mkdir -p "$HOME/.ajail/clone"
+	for d in "$HOME/.ajail" "$HOME/.ajail/clone"; do (cd "$d" && refused 'cd into a project' true); done
+}
+
+claim 'a root fs that other users can enter is refused, with the command that closes it' closed_fs
+closed_fs() {
+	own_fs
+	mkdir -p h/.ajail ../away && chmod 755 h/.ajail
+	cp -a "$FS/own" h/.ajail/fs && mkdir fs && mv h/.ajail/fs fs/default && mv fs h/.ajail/fs
+	chmod 755 h/.ajail/fs/default
+	mkdir w && cd w
+	(HOME=$P/h refused 'chmod 700' true)
+	chmod 700 "$P/h/.ajail"
+	is "$(HOME=$P/h jail echo ok)" ok
+	mv "$P/h/.ajail/fs/default" "$P/../away/fs"
+	refused 'chmod 700' --fs="$(realpath "$P/../away/fs")" true
+	chmod 700 "$P/../away/fs"
+	is "$(jail --fs="$(realpath "$P/../away/fs")" echo ok)" ok
+}
+
+# Before Linux 6.6 a tmpfs has no user attributes: here, since a library says so.
+old_kernel() {
+	command -v cc >/dev/null || skip "no C compiler"
+	if [ ! -e "$HOME/old.so" ]; then
+		cat >"$HOME/old.c" <<-'X'
+			#define _GNU_SOURCE
+			#include <dlfcn.h>
+			#include <errno.h>
+			#include <string.h>
+			#include <sys/statfs.h>
+			#include <sys/syscall.h>
+			long syscall(long n, long a, long b, long c, long d, long e, long f) {
+				long (*next)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+				struct statfs fs;
+				if (n == SYS_setxattr && statfs((char *)a, &fs) == 0 && fs.f_type == 0x01021994) { errno = EOPNOTSUPP; return -1; }
+				return next(n, a, b, c, d, e, f);
+			}
+		X
+		cc -shared -fPIC -o "$HOME/old.so" "$HOME/old.c" -ldl
+	fi
+	upper=$HOME/.ajail/upper
+	rm -rf "$upper"
+	[ "$(stat -f -c %T "$HOME/.ajail")" != tmpfs ] || lacks "a home on disk"
+}
+old() { LD_PRELOAD=$HOME/old.so ajail "$@"; }
+claim_both 'where a tmpfs has no user attributes, what is discarded lies in ~/.ajail/upper, and is gone afterwards' on_disk
+on_disk() {
+	old_kernel
+	local out
+	out=$(old --ro sh -c 'rm -rf /etc/apt; mkdir -p /etc/apt d; mv d e; ls -A /etc/apt .; mount | grep -c overlay' 2>&1)
+	has "$out" "$upper: changes lie there until the jail ends"
+	has "$out" $'.:\ne'
+	is "$(ls -A "$upper")" ''
+	is "$(ls -A)" ''
+	is "$(stat -c %a "$upper")" 700
+	# Two at once, of which one ends first.
+	old --quiet sh -c 'touch started; until [ -e go ]; do sleep 0.1; done; rm -r /etc/apt; echo fine >went' & pid=$!
+	until [ -e started ]; do sleep 0.1; done
+	old --quiet true
+	touch go && wait $pid
+	is "$(cat went)" fine
+	is "$(ls -A "$upper")" ''
+	# The jail cannot see it, and nobody can be there.
+	(cd "$upper" && refused 'cd into a project' true)
+}
+
+claim_both 'what 50 killed jails leave in ~/.ajail/upper the next start removes' killed_on_disk
+killed_on_disk() {
+	old_kernel
+	for i in $(seq 50); do
+		LD_PRELOAD=$HOME/old.so ajail --quiet sh -c 'mkdir /d; touch /d/f; chmod 0 /d; sleep 9' & pid=$!
+		sleep "0.$(printf %03d $((i * 7 % 250)))"
+		kill -KILL $pid
+	done
+	wait
+	sleep 0.5
+	[ "$(ls -A "$upper" | wc -l)" -gt 0 ]
+	old --quiet true
+	is "$(ls -A "$upper")" ''
+}
+
+claim 'where neither a tmpfs nor ~/.ajail can hold them, the status says what does not work, and the jail starts' no_upper
+no_upper() {
+	old_kernel
+	touch "$upper"
+	finally "rm -f '$upper'"
+	has "$(old echo ok 2>&1)" "before Linux 6.6"
+	has "$(old echo ok 2>/dev/null)" ok
+}
+
+# ---- Races: a program in one jail against the start of another.
+
+# racer: a program, $HOME/race. "race A B DIR" has A and B, of which one may be a symlink, change places and
+# back, at a random time after somebody has opened DIR, or nobody has for a while.
+racer() {
+	[ ! -x "$HOME/race" ] || return 0
+	command -v cc >/dev/null || skip "no C compiler"
+	cat >"$HOME/race.c" <<-'X'
+		#define _GNU_SOURCE
+		#include <fcntl.h>
+		#include <poll.h>
+		#include <stdlib.h>
+		#include <sys/inotify.h>
+		#include <sys/prctl.h>
+		#include <sys/syscall.h>
+		#include <time.h>
+		#include <unistd.h>
+		static int swap(char **names) {
+			return syscall(SYS_renameat2, AT_FDCWD, names[1], AT_FDCWD, names[2], 2); // RENAME_EXCHANGE
+		}
+		int main(int argc, char **argv) {
+			char events[4096];
+			struct pollfd opened = { inotify_init1(IN_NONBLOCK), POLLIN };
+			if (argc != 4 || inotify_add_watch(opened.fd, argv[3], IN_OPEN) < 0) return 1;
+			srand(time(0));
+			prctl(PR_SET_TIMERSLACK, 1); // to sleep for microseconds, and so leave bwrap the processor
+			for (int seen = 0;;) {
+				seen = poll(&opened, 1, rand() % (seen ? 60 : 5)); // where nobody opens DIR, all the time
+				usleep(rand() % (rand() % 4 ? 400 : 3000));
+				if (swap(argv) == 0) {
+					usleep(50 + rand() % 200);
+					swap(argv);
+				}
+				while (read(opened.fd, events, sizeof events) > 0) ;
+				if (write(1, seen ? "o" : "-", 1) < 0) return 1;
+			}
+		}
+	X
+	cc -O2 -static -o "$HOME/race" "$HOME/race.c" || skip "no static C library"
+}
+# chain TARGET: l/0, to be swapped, a symlink to TARGET through 36 of 2,000 ./ each. To follow it takes the
+# kernel a millisecond or more, in which it can be swapped back.
+chain() {
+	local dots n
+	dots=$(printf './%.0s' {1..2000})
+	mkdir l && ln -s l/1 l/0 && ln -s "$1" l/37
+	for n in {1..36}; do ln -s "$dots$((n + 1))" "l/$n"; done
+}
+# attack A B DIR OPTION...: a jail with race in it
+attack() {
+	racer
+	ajail --quiet --mount="$HOME/race,/tmp/race,rol" "${@:4}" /tmp/race "$1" "$2" "$3" >"$P/../swaps" &
+	finally "kill $!; until [ \$(left /tmp/race) = 0 ]; do sleep 0.1; done"
+	until [ -s "$P/../swaps" ]; do sleep 0.1; kill -0 $!; done
+}
+# withstands COMMAND OPTION...: of 200 jails that start meanwhile some run, and COMMAND works in none
+withstands() {
+	for _ in {1..200}; do jail "${@:2}" sh -c "echo ran; { $1; } 2>/dev/null && echo won" || :; done >../out 2>../err
+	[ "$(grep -c ran ../out)" -ge 40 ]
+	[ "$(wc -c <../swaps)" -ge 100 ]
+	is "$(grep -c won ../out)" 0
+}
+
+claim_both 'a jail cannot unlock .git for the next by what was missing when it started' unlock
+unlock() {
+	export AJAIL_ARGS='--rol=.git;--rol=.github/workflows'
+	mkdir -p .git/hooks new/workflows
+	chain "/newroot$P/.git"
+	attack .github l/0 .
+	mv new .github
+	withstands 'echo >.git/hooks/x'
+	is "$(ls .git/hooks)" ''
+}
+
+claim_both 'nor from a subdirectory, where nothing was missing' unlock_sub
+unlock_sub() {
+	export AJAIL_ARGS='--rol=.git;--hide=sub/config/.env'
+	mkdir -p .git/hooks sub/config && touch sub/config/.env
+	cd sub
+	chain "/newroot$P/.git"
+	attack config l/0 .
+	cd ..
+	withstands 'echo >.git/hooks/x'
+	is "$(ls .git/hooks)" ''
+}
+
+claim_root 'nor the host'\''s settings in /proc' unlock_proc
+unlock_proc() {
+	mkdir -p .github/workflows
+	chain /newroot/proc
+	attack .github l/0 .
+	# What is written is what was there: no run of this, however it ends, changes anything.
+	withstands 'p=$(cat /proc/sys/kernel/core_pattern) && echo "$p" >/proc/sys/kernel/core_pattern' \
+		--rol=.github/workflows
+}
+
+claim_both 'nor what is mounted from elsewhere' unlock_mount
+unlock_mount() {
+	mkdir -p sub/data ../ext
+	(cd sub && chain /newroot/tmp)
+	attack sub/data sub/l/0 sub
+	withstands 'echo >sub/data/x && [ ! -e /tmp/x ]' --mount=../ext,sub/data,rol
+	is "$(ls ../ext)" ''
+}
+
+claim_both 'nor the origin of the clone that both work on' unlock_origin
+unlock_origin() {
+	git_in_fs
+	origin
+	jail --clone=a mkdir -p .github/workflows
+	(cd "$(repository)/a" && chain /newroot/ajail/origin)
+	attack .github l/0 . --clone=a
+	withstands 'echo >/ajail/origin/hooks/x' --clone=a --rol=.github/workflows
+	[ ! -e .git/hooks/x ]
+}
+
+claim_both 'two jails edit one root fs, and neither moves apart what the other locks, hides, and holds' apart
+apart() {
+	local fs top=${P#/}
+	fs=$(realpath ..)/fs top=${top%%/*}
+	cp -a "$(realpath "$FS/default")" "$fs" && chmod 700 "$fs"
+	mkdir -p .aws .cache .config .git "$fs$P" "$fs/l$P"
+	ln -s "l/$top" "$fs/0"
+	echo secret | tee .env >.git/mine
+	# The first component of the path here leads into l for a moment.
+	attack "/$top" /0 "$(dirname "$P")" --fs="$fs" --fs-edit
+	withstands "sleep 0.01
+		for dir in $P /l$P; do
+			cd \$dir && { grep secret .env || { [ -e .git/mine ] && echo >.git/x; }; } && break
+		done" \
+		--fs="$fs" --fs-edit --hide=.aws --hide=.cache --hide=.config --hide=.env --rol=.git
 }
 
 claim 'the jail sees neither the host'\''s processes nor its files' the_jail_sees_neither_the
@@ -1276,7 +1679,17 @@ numbers() {
 			}
 		}
 		calls($2, $1) if /^ *"(\w+)" => \[(.*)\],/;
-		calls($1, "ioctl") if /^const IOCTL: .*= &\[\[(.*)\]\];/;
+		calls($1, "ioctl") if /^const IOCTL: .*= \[(.*)\];/;
+		if (/^const ([A-Z][A-Z0-9_]+): \S+ = (?:Some\()?(0?x?[0-9a-f_]+)\)?;/ && $1 !~ /^(NR|ARG.|ALLOW|DENY|DONE|KILL|CPU)$/) {
+			my ($name, $value) = ($1, $2);
+			$value =~ s/_//g;
+			print "ANY((long)$name == $value, \"$name\");\n";
+		}
+		if (/^ +(0x[0-9a-f_]+), +\/\/ ([A-Z][A-Z0-9_]+)/) {
+			my ($value, $name) = ($1, $2);
+			$value =~ s/_//g;
+			print "ANY($name == $value, \"$name\");\n";
+		}
 		if (m{^ *\(&\[\[(.*?)\]\], .*?// (.*)}) {
 			my ($numbers, $words) = ($1, $2);
 			$words =~ s/\(.*?\)//g;
@@ -1298,12 +1711,26 @@ numbers() {
 	X
 	cat >aarch64.c <<-'X'
 		#define __ARCH_WANT_SET_GET_RLIMIT
+		#define _GNU_SOURCE
 		#include <asm-generic/unistd.h>
+		#include <errno.h>
+		#include <fcntl.h>
+		#include <sched.h>
+		#include <signal.h>
+		#include <sys/file.h>
+		#include <sys/mount.h>
+		#include <sys/prctl.h>
+		#include <linux/keyctl.h>
+		#include <linux/landlock.h>
+		#include <linux/openat2.h>
+		#define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1 << 0) // which older headers lack
+		#define LANDLOCK_SCOPE_SIGNAL (1 << 1)
 		#include <sys/ioctl.h>
 		#include <sys/resource.h>
 		#include <sys/socket.h>
 		#include <linux/btrfs.h>
 		#include <linux/fscrypt.h>
+		#include <linux/kd.h>
 		#include <linux/ioprio.h>
 		#include <linux/netlink.h>
 		#define X86(...)
@@ -1314,14 +1741,15 @@ numbers() {
 	for cpu in aarch64 "$(uname -m)"; do cc -fsyntax-only "$cpu.c"; done
 }
 
-claim 'a 32-bit or x32 call does not get around the filter' a_32_bit_or_x32
+claim 'a 32-bit or x32 call ends the program by SIGSYS, which a shell names' a_32_bit_or_x32
 a_32_bit_or_x32() {
 	perl_in_fs
 	[ "$(uname -m)" = x86_64 ] || lacks "another ABI"
-	out=$(jail perl -e 'print "ran\n"; syscall(0x40000000 + 250, 0, -3, 1) < 0 and die "denied: $!\n";
-		print "worked\n"' 2>&1) || :
+	local out
+	out=$(jail bash -c 'perl -e "\$| = 1; print qq(ran\n); syscall(0x40000000 + 39); print qq(worked\n)"; echo $?' 2>&1)
 	has "$out" ran
-	has "$out" 'denied: Operation not permitted'
+	has "$out" 'Bad system call'
+	has "$out" $'\n159'
 	command -v cc >/dev/null || skip "no C compiler"
 	cat >i386.c <<-'X'
 		static long call(long n, long a, long b, long c) {
@@ -1336,30 +1764,28 @@ a_32_bit_or_x32() {
 		}
 	X
 	cc -O2 -static -nostdlib -fno-stack-protector -o i386 i386.c
-	is "$(jail "$P/i386")" ran
+	is "$(jail sh -c "$P/i386 2>&1; echo \$?" | grep -v Bad)" $'ran\n159'
 	[ "$(plain "$P/i386")" != ran ] || lacks "32-bit calls"
 }
 
-claim '--dry-run prints a command that runs as it stands, in any shell, and creates nothing' dry_run
+claim '--dry-run prints each source, the arguments of bwrap, and no value of AJAIL_ENV_, and makes nothing' dry_run
 dry_run() {
 	mkdir d $'a\'; touch x #'
-	echo s >d/s
-	echo r >f
-	echo h >h
 	export AJAIL_ENV_TOKEN="it's"
 	local out
-	out=$(ajail --quiet --dry-run --ro --hide=d --hide=h --ro=f --rol=$'a\'; touch x #' \
-		sh -c 'ls d; cat f h; echo "$TOKEN"; touch lost')
+	out=$(ajail --dry-run --ro --hide=d --rol=$'a\'; touch x #' --mount=d,new/dir sh -c 'touch lost' 2>../err)
+	is "$(cat ../err)" ''
+	has "$out" "# /: changes are discarded, from $ROOT_FS"
+	has "$out" "# $P: changes are discarded"
+	has "$out" "# $P/d: empty"
+	has "$out" "# $P/new/dir: changes are discarded, from $P/d"
+	has "$out" "--dev-bind /sys/root0 /"
+	has "$out" '--setenv TOKEN ...'
+	has "$out" "-- sh -c \$'touch lost'"
 	hasnt "$out" "it's"
-	has "$out" '"$(printenv AJAIL_ENV_TOKEN)"'
-	is "$(sh -c "$out")" $'r\nit\'s'
-	is "$(bash -c "$out")" $'r\nit\'s'
-	out=$(env 'AJAIL_ENV_$(touch x)=1' ajail --quiet --dry-run sh -c 'echo ran')
-	is "$(sh -c "$out")" ran
-	[ ! -e lost ] && [ ! -e x ]
-	export AJAIL_ENV_HOME=/me
-	is "$(bash -c "$(ajail --quiet --dry-run sh -c 'echo $HOME')")" "$(jail sh -c 'echo $HOME')"
-	mkdir $'e\e[31m' && hasnt "$(ajail --dry-run --rol=$'e\e[31m' true 2>&1)" $'\e'
+	is "$(ls -A)" $'a\'; touch x #\nd'
+	mkdir $'e\e[31m' $'f\xe2\x80\xae' && hasnt "$(ajail --dry-run --rol=$'e\e[31m' --rol=$'f\xe2\x80\xae' true)" $'\e'
+	hasnt "$(ajail --dry-run --rol=$'f\xe2\x80\xae' true)" $'\xe2\x80\xae'
 }
 
 # ---- As real root.
@@ -1442,8 +1868,19 @@ one_user() {
 	perl_in_fs
 	is "$(jail perl -e '$f = "f"; print syscall($ARGV[0], 5), syscall($ARGV[1], -100, $f, 5, 5, 0), " $<"' \
 		"$(nr setuid)" "$(nr fchownat)")" '00 0'
-	has "$(jail --userns chown 5 f 2>&1 || :)" 'Invalid argument'
+	[ "$(id -u)" = 0 ] || has "$(jail --userns chown 5 f 2>&1 || :)" 'Invalid argument'
 	has "$(plain chown 5 f 2>&1 || :)" 'Invalid argument'
+}
+
+claim 'capset succeeds and changes nothing, as setuid does, so that a server can drop its privileges' capset
+capset() {
+	perl_in_fs
+	local n=126
+	[ "$(uname -m)" = x86_64 ] || n=91
+	echo 'my $h = pack("Li", 0x20080522, 0); my $d = pack("L6", (1, 1, 0) x 2); print syscall(shift, $h, $d)' >capset.pl
+	is "$(jail perl capset.pl $n)" 0
+	is "$(plain perl capset.pl $n)" -1
+	is "$(capabilities)" 'CapInh:CapPrm:CapEff:CapBnd:CapAmb:'
 }
 
 claim 'tar unpacks, as root, what belongs to others' tar_owners
@@ -1657,7 +2094,7 @@ clone_symlink() {
 	[ -d ../elsewhere ]
 	# Nor is one made where the directory of a repository's clones has become one.
 	rm -rf "$(repository)" && ln -s "$(realpath ../elsewhere)" "$(repository)"
-	refused 'symbolic link' --clone=b true
+	refused 'symlink' --clone=b true
 	is "$(ls -A ../elsewhere)" ''
 }
 
@@ -1707,7 +2144,7 @@ twenty_clones() {
 	wait
 	is "$(find "$(repository)" -name '.new.*')" ''
 	is "$(wc -l <../err)" 1
-	has "$(cat ../err)" 'taken now'
+	has "$(cat ../err)" 'taken by now'
 }
 
 claim '--clone says what is wrong: no repository, a worktree, no commit, no git, odd names' clone_refused
@@ -1726,7 +2163,7 @@ clone_refused() {
 	rm .git && mv ../g .git
 	refused 'no /' --clone=a/b true
 	refused 'no /' --clone=.. true
-	refused 'no branch' --clone='a b' true
+	refused 'ajail: a b: no branch can have this name' --clone='a b' true
 	own_fs
 	mv "$FS/own/usr/bin/git" ../git
 	finally "mv ../git '$FS/own/usr/bin/git'"
@@ -1768,6 +2205,144 @@ a_submodule_entry_and_a() {
 	jail git commit -qm x --allow-empty
 	jail --clone sh -c 'git commit -qm y --allow-empty; git push -q origin HEAD:agent'
 	is "$(jail git log --format=%s -1 agent)" y
+}
+
+lfs_in_fs() { [ -x "$FS/default/usr/bin/git-lfs" ] || lacks "a git-lfs in the root fs"; }
+
+# A root fs in which git uses git-lfs, as "git lfs install --system" has it, and files that it keeps.
+lfs_origin() {
+	own_fs
+	cp -a "$FS/own/etc/gitconfig" ../saved 2>/dev/null || :
+	finally "rm -f '$FS/own/etc/gitconfig'; cp -a ../saved '$FS/own/etc/gitconfig' 2>/dev/null || :"
+	jail --fs=own --fs-edit git lfs install --system
+	origin
+	git reset -q --hard
+	printf '[lfs]\n\turl = https://host.invalid\n' >.lfsconfig # which is never asked
+	jail --fs=own sh -c 'git lfs track "*.bin"; seq 999 >a.bin; seq 99 >gone.bin; git add -A; git commit -qm lfs'
+	find .git/lfs/objects -type f -size -2 -delete # gone.bin's: only a server has it now
+}
+
+claim 'a clone has the files that git-lfs keeps, and a push of a new one succeeds' clone_lfs
+clone_lfs() {
+	git_in_fs
+	lfs_in_fs
+	lfs_origin
+	is "$(jail --fs=own --clone=a wc -l a.bin)" '999 a.bin'
+	has "$(jail --fs=own --clone=a cat gone.bin)" git-lfs
+	jail --fs=own --clone=a sh -c 'seq 500 >b.bin; git add b.bin; git commit -qm b; git push -q'
+	has "$(git show a:b.bin)" 'oid sha256'
+	# You fetch it from the clone: git-lfs looks whether it is what it should be.
+	git remote add origin https://host.invalid
+	clone=$(repository)/a
+	jail --fs=own --mount="$clone,/clone,rol" git -c lfs.url=file:///clone lfs fetch -I b.bin origin a
+	is "$(jail --fs=own sh -c 'git checkout -q a -- b.bin; wc -l b.bin')" '500 b.bin'
+}
+
+claim 'of what git-lfs keeps in the origin, a jail can write nothing' clone_lfs_locked
+clone_lfs_locked() {
+	git_in_fs
+	origin
+	mkdir -p .git/lfs/objects .git/lfs/tmp
+	# Your git-lfs reads the file that a symlink in objects leads to, into a checkout, and removes what
+	# is old in the directory that tmp leads to.
+	for f in objects/aa tmp/aa aa; do
+		denied 'ead-only' --clone=a "ln -s / /ajail/origin/lfs/$f"
+	done
+	denied 'ead-only|busy' --clone=a 'mv /ajail/origin/lfs/tmp /ajail/origin/lfs/x'
+}
+
+claim 'a clone has the submodules that its repository has, and updates them without a network' clone_submodules
+clone_submodules() {
+	git_in_fs
+	export GIT_ALLOW_PROTOCOL=file GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+	git init -q ../outer
+	(cd ../outer; echo 1 >o; git add o; git commit -qm o)
+	origin
+	git submodule --quiet add --name 'a "name"' ../outer 'a path'
+	# What no clone can have: names that lead elsewhere, and one that the origin has not.
+	for name in ../../x absent; do
+		git config -f .gitmodules "submodule.$name.path" "${name##*/}"
+		git config -f .gitmodules "submodule.$name.url" https://host.invalid
+		git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),${name##*/}"
+	done
+	git add .gitmodules && git commit -qm submodules
+	is "$(jail --no-net --clone=a cat 'a path/o')" 1
+	# What the origin's submodule has later is fetched.
+	(cd 'a path'; echo 2 >o; git add o; git commit -qm later)
+	git add 'a path' && git commit -qm later
+	is "$(jail --no-net --clone=a sh -c 'git pull -q --no-recurse-submodules origin HEAD &&
+		git submodule --quiet update "a path" 2>/dev/null; cat "a path/o"')" 2
+	denied 'ead-only' --clone=a "echo x >'/ajail/origin/modules/a \"name\"/config'"
+}
+
+claim 'git in a clone ends with its command, and leaves no lock in it nor in the origin' clone_gc
+clone_gc() {
+	git_in_fs
+	origin
+	git config gc.auto 1
+	jail --clone=a git config gc.auto 1
+	for i in 1 2 3 4 5; do
+		jail --clone=a sh -c "for i in \$(seq 600); do echo $i.\$i >f\$i; done
+			git add .; git commit -qm $i; git push -q 2>/dev/null"
+		is "$(find .git "$(repository)/a/.git" -name '*.lock' -o -name gc.pid)" ''
+		# What is not in a pack by then was left behind by a gc that was killed.
+		[ "$(find "$(repository)/a/.git/objects" -path '*/17/*' | wc -l)" -le 1 ]
+	done
+	hasnt "$(jail --clone=a sh -c 'git commit -qm x --allow-empty; GIT_TRACE=1 git push 2>&1')" maintenance
+}
+
+claim 'with rm -rf of a clone and git branch -D nothing of it is left' clone_ends
+clone_ends() {
+	git_in_fs
+	origin
+	jail --clone=a sh -c 'echo 3 >f; git commit -qam three; git push -q'
+	rm -rf "$(repository)/a"
+	is "$(jail --clone=a cat f)" 3 # its branch is still there
+	rm -rf "$(repository)/a" && git branch -q -D a
+	is "$(jail --clone=a cat f)" 2
+}
+
+claim 'what is hidden below .git is hidden in the origin, whoever hides it' clone_hides
+clone_hides() {
+	git_in_fs
+	origin
+	echo secret >.git/secret
+	is "$(jail --clone=a cat /ajail/origin/secret)" secret
+	is "$(AJAIL_ARGS='--hide=.git/secret;--hide=.git/nope' jail --clone=a cat /ajail/origin/secret)" ''
+	jail --clone=a touch .git/secret
+	is "$(jail --clone=a --hide=.git/secret sh -c 'cat /ajail/origin/secret; git status --short; ls .git/secret')" .git/secret
+	# A lock inside .git holds there, too; and what holds a branch cannot be uncovered by the branches.
+	denied 'ead-only' --clone=a --rol=.git/refs/heads 'touch /ajail/origin/refs/heads/x'
+	is "$(AJAIL_ARGS='--hide=.git/refs' jail --clone=a ls /ajail/origin/refs)" ''
+}
+
+claim 'while a clone is made, git sees no other clone' clone_alone
+clone_alone() {
+	git_in_fs
+	origin
+	jail --clone=a touch left
+	own_fs
+	printf '#!/bin/sh\npwd >>/tmp/ran; ls -A "$(dirname "$PWD")" . >&2; exec /usr/bin/git "$@"\n' >"$FS/own/usr/local/bin/git"
+	chmod +x "$FS/own/usr/local/bin/git"
+	finally "rm '$FS/own/usr/local/bin/git'"
+	sed -i 's/^exec.*//; 2s/.*/ls -A .. . >\&2; exit 1/' "$FS/own/usr/local/bin/git"
+	ajail --quiet --fs=own --clone=b true 2>../err || :
+	has "$(cat ../err)" .new.
+	hasnt "$(cat ../err)" $'\na\n'
+	is "$(clones)" a
+}
+
+claim 'the status of a clone tells where it lies, and has two lines for the origin at most' clone_status
+clone_status() {
+	git_in_fs
+	origin
+	local out
+	out=$(ajail --clone true 2>&1)
+	has "$out" "$P: writable, changes are kept, from $(repository)/20"
+	is "$(grep -c origin <<<"$out")" 1
+	[[ $(clones) =~ ^20[0-9]{6}-[0-9]{6}-[0-9]+$ ]]
+	is "$(umask 777; jail --clone=u sh -c 'umask; cat f')" $'0777\n2'
+	is "$(stat -c %a "$(repository)/u")" 755
 }
 
 claim 'a dry run of --clone makes no clone, names the one it would make, and shows one that there is' clone_dry
@@ -1834,6 +2409,9 @@ make_mirror() {
 		X
 		chmod +x tree/bin/apk
 	fi
+	mkdir -p tree/tmp && chmod 1777 tree/tmp
+	rm -f tree/bin/su
+	install -m 4755 /dev/null tree/bin/su
 	tar --owner=0 --group=0 -czf "$tarball" -C tree .
 	sha256sum <"$tarball" | cut -d ' ' -f 1 >"$T/mirror/sum"
 }
@@ -1935,9 +2513,265 @@ the_root_fs_of_mkdeb() {
 
 claim_root 'as root, mkalpine.sh -u makes a root fs that is all that user'\''s' as_root_mkalpine_sh_u
 as_root_mkalpine_sh_u() {
+	chown "$USER_ID" .
 	alpine -u "$(id -un "${USER_ID%:*}")" x/y -p ajail-hello
 	is "$(cat x/y/etc/ajail-hello)" hello
 	is "$(find x ! -uid "${USER_ID%:*}" | wc -l)" 0
+}
+
+# ---- What root's scripts do where a user can write. For test.sh, after "as root, mkalpine.sh -u …".
+# In make_mirror, before the tarball is made: mkdir -m 1777 tree/tmp && install -m 4755 /dev/null tree/bin/su
+
+# Of a user's directory, ../u, and root's, ../root, which must stay as it is.
+# shellcheck disable=SC2154  # set by in_user_dir
+in_user_dir() {
+	user=$(id -un "${USER_ID%:*}") victim=$(realpath -m ../root)
+	mkdir -p ../u "$victim"/{etc,dev,bin,var/cache/apt/archives}
+	echo root >"$victim/etc/hosts"
+	touch "$victim/dev/null" "$victim/var/cache/apt/archives/kept"
+	install -m 4755 /dev/null "$victim/bin/su"
+	chown "$USER_ID" ../u
+	cd ../u
+	victim_is=$(of "$victim")
+}
+of() { find "$1" -printf '%p %y %m %U:%G %s %T@ %l\n' | sort; }
+unchanged() { diff <(echo "$victim_is") <(of "$victim"); }
+# debian ARG...: mkdeb.sh with a stand-in of debootstrap, which says where it was to work and runs ../hook there
+debian() {
+	command -v debootstrap >/dev/null || lacks debootstrap
+	[ -e ../hook ] || echo : >../hook
+	cat >../debootstrap <<-X
+		#!/bin/sh
+		echo "\$3" >'$PWD/../at'
+		. '$PWD/../hook'
+		mkdir -p "\$3" && cd "\$3" && mkdir -p etc/apt/apt.conf.d dev bin var/cache/apt/archives && sleep 0.3
+		mkdir -m 1777 tmp
+		mkdir -m 2775 var/mail
+		install -m 4755 -g 1 /dev/null bin/su
+		install -m 666 /dev/null etc/open
+		mknod etc/null c 1 3
+		sleep 0.3
+	X
+	chmod +x ../debootstrap
+	unshare -m sh -c 'mount --bind "$1" "$(PATH=/usr/sbin:/usr/bin command -v debootstrap)" && shift && exec "$@"' \
+		sh "$PWD/../debootstrap" "$T/mkdeb.sh" "$@"
+}
+# closed DIR UID: it belongs to UID alone, and others can neither reach nor, if they could, change or use it
+closed() {
+	is "$(stat -c '%a %u' "$1")" "700 $2"
+	is "$(find "$1" ! -uid "$2" -o ! -gid "$(id -g "$2")" -o ! -type l -perm /7022 -o -type b -o -type c)" ''
+}
+
+claim_root 'symlinks that a user has planted lead root'\''s scripts nowhere, whatever number they get' planted
+planted() {
+	in_user_dir
+	local first name
+	first=$(sh -c 'echo $$')
+	for name in x y; do
+		as_user perl -e 'for my $n ($ARGV[2] .. $ARGV[2] + 500) {
+			symlink $ARGV[0], "$ARGV[1].new.$n"; symlink "$ARGV[0]/etc/hosts", "$ARGV[1].new.$n$_" for ".log", ".tar" }' \
+			"$victim" $name "$first"
+	done
+	{ debian -u "$user" "$PWD/x" && alpine -u "$user" "$PWD/y"; } || :
+	unchanged
+	closed x "${USER_ID%:*}"
+	closed y "${USER_ID%:*}"
+	not test -e "$(cat ../at)"
+}
+
+claim_root 'a user who swaps a directory for a symlink while root'\''s scripts work leads them nowhere' swapped_for_root
+swapped_for_root() {
+	in_user_dir
+	as_user mkdir p
+	setpriv --reuid="${USER_ID%:*}" --clear-groups timeout 60 perl -e 'while (1) { rename "p", "q"; symlink $ARGV[0], "p"; select undef, undef, undef, 0.01;
+		unlink "p"; rename "q", "p"; select undef, undef, undef, 0.01 }' "$victim" & loop=$!
+	finally "kill $loop; wait $loop || :"
+	for _ in 1 2 3 4; do
+		debian -u "$user" "$PWD/p/x" || :
+		alpine -u "$user" "$PWD/p/y" || :
+		unchanged
+		not test -e "$(cat ../at)"
+	done
+}
+
+claim_root 'a DIR that exists by then stays as it is, for root'\''s mkdeb.sh' exists_by_then
+exists_by_then() {
+	in_user_dir
+	for it in 'mkdir x' 'mkdir x; touch x/f' 'ln -s . x' 'touch x' 'ln -s nowhere x'; do
+		echo "cd '$PWD' && setpriv --reuid=${USER_ID%:*} --clear-groups sh -c '$it; stat -c %i x >../was'" >../hook
+		chmod 777 ..
+		has "$(debian -u "$user" "$PWD/x" 2>&1 || echo "status $?")" $'there is something by now\n'
+		is "$(stat -c %i x)" "$(cat ../was)"
+		is "$(ls -A)" x
+		is "$(find -P x -mindepth 1)" "$(case $it in *x/f) echo x/f ;; esac)"
+		rm -r x
+	done
+}
+
+claim 'a DIR that exists by then stays as it is, for mkalpine.sh' alpine_exists_by_then
+alpine_exists_by_then() {
+	mkdir ../bin
+	for it in 'mkdir x' 'mkdir x; touch x/f' 'ln -s . x' 'touch x' 'ln -s nowhere x'; do
+		printf '%s\n' '#!/bin/sh' "cd '$P' && $it; exec $(command -v curl) \"\$@\"" >../bin/curl
+		chmod +x ../bin/curl
+		has "$(PATH=$P/../bin:$PATH alpine x 2>&1 || echo "status $?")" $'there is something by now\nstatus 1'
+		is "$(ls -A)" x
+		is "$(find -P x -mindepth 1)" "$(case $it in *x/f) echo x/f ;; esac)"
+		rm -r x
+	done
+}
+
+claim_root 'the umask, the set-group-id bit of a parent and ~/.ajail open to all leave no root fs of root'\''s scripts open' open_to_all
+open_to_all() {
+	in_user_dir
+	for mask in 0 777; do
+		mkdir -m 2777 $mask
+		chown "${USER_ID%:*}:0" $mask && chmod g+s $mask
+		(umask $mask; debian -u "$user" "$PWD/$mask/new/x"; alpine -u "$user" -p ajail-hello "$PWD/$mask/new/y")
+		closed $mask/new/x "${USER_ID%:*}"
+		closed $mask/new/y "${USER_ID%:*}"
+		is "$(stat -c %a $mask/new | tail -c 4)" 700
+	done
+	is "$(stat -c %a 777/new/y/tmp 777/new/x/tmp 777/new/x/etc/hosts)" $'755\n755\n644'
+}
+
+claim 'nor of an ordinary user'\''s' alpine_open_to_all
+alpine_open_to_all() {
+	export HOME=$P
+	mkdir -m 777 .ajail
+	for mask in 0 777; do
+		(umask $mask; alpine "$P/.ajail/fs/$mask")
+		closed .ajail/fs/$mask "$(id -u)"
+		is "$(stat -c %a .ajail .ajail/fs)" $'700\n700'
+	done
+	SUDO_USER=root alpine -p ajail-hello z
+}
+
+claim_root 'root'\''s scripts run nothing of a user'\''s, and what runs as the user has no terminal of root'\''s' root_runs_nothing
+root_runs_nothing() {
+	in_user_dir
+	terminal
+	debian -h >/dev/null && alpine -h >/dev/null # makes what they need
+	mkdir ../bin
+	for name in id env sed tar mkdir mktemp chmod chown chgrp find mv rm curl cat getent setsid setpriv debootstrap ajail; do
+		printf '%s\n' '#!/bin/sh' '(: </dev/tty) 2>/dev/null && tty=terminal' \
+			"echo $name \$(/usr/bin/id -u) \$tty \$SECRET \$(/usr/bin/pwd) >>'$PWD/ran'" \
+			"exec \$(PATH=/usr/sbin:/usr/bin:$T/bin command -v $name) \"\$@\"" >"../bin/$name"
+	done
+	install -m 666 /dev/null ran
+	chmod 755 ../bin/*
+	export PATH=$PWD/../bin:$PATH SECRET=secret TMPDIR=$PWD DEBOOTSTRAP_DIR=$PWD TAR_OPTIONS=--to-command=false
+	export -f debian alpine lacks
+	export release user
+	script -qec 'debian -u $user "$PWD/x" && alpine -u $user -p ajail-hello "$PWD/y"' ../typescript
+	# What the tests themselves run as root.
+	grep -v "^\(cat\|mkdir\|chmod\) 0 terminal secret $PWD$" ran >../ran || :
+	is "$(grep " 0\b" ../ran)" ''
+	hasnt "$(cat ../ran)" terminal
+	hasnt "$(cat ../ran)" secret
+	has "$(cat ../ran)" "ajail ${USER_ID%:*}"
+	hasnt "$(cat ../at)" "$P"
+	closed x "${USER_ID%:*}"
+	closed y "${USER_ID%:*}"
+}
+
+claim_root 'who calls sudo owns the root fs; root'\''s own is not made where others could change the way to it' by_sudo
+by_sudo() {
+	in_user_dir
+	SUDO_USER=$user debian x
+	closed x "${USER_ID%:*}"
+	for try in debian alpine; do
+		has "$($try "$PWD/z" 2>&1 || echo "status $?")" "others than root can change $PWD: name its user with -u"
+	done
+	for try in debian alpine; do
+		has "$($try -u "$user" "$HOME/z" 2>&1 || echo "status $?")" "$user cannot write in $HOME"
+	done
+	has "$("$T/mkbwrap.sh" --apparmor $'/x"y' 2>&1 || echo "status $?")" $'no such program\nstatus 1'
+	install -m 755 /dev/null 'a"{b'
+	has "$("$T/mkbwrap.sh" --apparmor 'a"{b' 2>&1 || echo "status $?")" 'as another path'
+	# Without one that is new enough on root's PATH.
+	mkdir -p bin
+	install -m 755 /dev/null "$victim/bin/bwrap"
+	for at in . "$victim/../u" /tmp/../"$PWD"; do
+		has "$(unshare -m sh -c 'for it in /usr/local/bin/bwrap /usr/bin/bwrap; do
+			[ ! -e $it ] || mount --bind "$0/bin/bwrap" $it; done; exec "$@"' "$victim" "$T/mkbwrap.sh" "$at" 2>&1)" \
+			"others than root can change $PWD"
+	done
+}
+
+claim_root 'what interrupts root'\''s scripts ends what runs as the user, and leaves nothing' interrupted
+interrupted() {
+	in_user_dir
+	mkdir ../bin
+	printf '%s\n' '#!/bin/sh' 'exec sleep 61.7' >../bin/curl
+	chmod +x ../bin/curl
+	for signal in INT TERM; do
+		PATH=$PWD/../bin:$PATH setsid env --default-signal=INT "$T/mkalpine.sh" -r 3 --sha256 0 -u "$user" "$PWD/a/b/x" & it=$!
+		for _ in $(seq 50); do [ "$(left 61.7)" = 0 ] || break; sleep 0.1; done
+		is "$(left 61.7)" 1
+		kill -$signal -- -$it
+		ends 130 wait $it
+		is "$(left 61.7)" 0
+		is "$(ls -A)" ''
+	done
+}
+
+
+# ---- The documents.
+
+claim 'README.md has at most 150 lines, and no document has one of more than 120 characters' document_lines
+document_lines() {
+	[ "$(wc -l <"$T/README.md")" -le 150 ]
+	# A row of a table is one line.
+	not env LC_ALL=C.UTF-8 grep -nE '^[^|].{120}' "$T/README.md" "$T/SECURITY.md" "$T/RECIPES.md"
+}
+
+claim 'each function that SECURITY.md names is one of main.rs, and its words find claims' promises
+promises() {
+	local names words name word rows=0
+	# The claims as WORD is compared with them.
+	sed -nE "s/^claim(_root|_both)? '(.*)' [a-z0-9_]+\$/\2/p" "$T/test.sh" | sed "s/'\\\\''/'/g" >../claims
+	[ "$(wc -l <../claims)" -gt 100 ]
+	while IFS='|' read -r _ _ names words _; do
+		for name in $(grep -oE '`[^`]+`' <<<"$names" | tr -d '`'); do
+			grep -qE "fn ${name}(\(|<)" "$T/main.rs" || not echo "no function: $name"
+		done
+		grep -oE '`[^`]+`' <<<"$words" | tr -d '`' >../words
+		[ -s ../words ]
+		while read -r word; do
+			grep -qF -e "$word" ../claims || not echo "no claim: $word"
+		done <../words
+		rows=$((rows + 1))
+	done < <(sed -n '/^| Promise /,/^$/p' "$T/SECURITY.md" | sed '1,2d; /^$/d')
+	[ $rows -gt 30 ]
+	# And those of the text.
+	grep -ohE "test\.sh '[^']+'" "$T/README.md" "$T/SECURITY.md" | cut -d "'" -f 2 >../words
+	while read -r word; do
+		[ "$word" = WORDS ] || grep -qF -e "$word" ../claims || not echo "no claim: $word"
+	done <../words
+}
+
+claim 'each message of ajail in RECIPES.md is one of main.rs' messages
+messages() {
+	local message part n=0
+	while read -r message; do
+		# The three dots stand for a name.
+		while read -r part; do
+			grep -qF -e "$part" "$T/main.rs" || not echo "no message: $part"
+		done <<<"${message//…/$'\n'}"
+		n=$((n + 1))
+	done < <(sed -n '/^### Messages of ajail/,/^### Messages of bwrap/s/^- `\([^`]*\)`.*/\1/p' "$T/RECIPES.md")
+	[ $n -gt 30 ]
+}
+
+claim 'every option that RECIPES.md and SECURITY.md name is one of --help' recipe_options
+recipe_options() {
+	ajail --help | grep -oE '^  --[a-z-]+' | tr -d ' ' | sort -u >../options
+	# Those in $(…) are of other programs.
+	cat "$T/RECIPES.md" "$T/SECURITY.md" "$T/README.md" | sed 's/\$([^)]*)/X/g' | grep -oE 'ajail( --[a-z-]+[^ `]*)+' |
+		grep -oE -- ' --[a-z-]+' | tr -d ' ' | sort -u >../named
+	[ "$(wc -l <../named)" -gt 9 ]
+	not grep -vxFf ../options ../named
 }
 
 claim 'every script prints its usage for -h and --help' script_help
@@ -1974,6 +2808,7 @@ mkdeb_fails_in_a_jail() {
 # ---- The bench: all commands of a comparison in turn, and their medians.
 
 bench() {
+	local binds=() mounts=() path
 	mkdir "$HOME/bench" && cd "$HOME/bench" || exit 1
 	time_of() { # time_of NAME COMMAND...: into the file NAME, in microseconds
 		local name=$1 start=${EPOCHREALTIME/[.,]/}; shift
@@ -1985,14 +2820,18 @@ bench() {
 		printf '%-44s %8d us   %s\n' "$1" "$(median "$2")" \
 			"$(awk "BEGIN { printf \"%.2f\", $(median "$2") / $(median "$3") }")"
 	}
-	# Without env, which would cost a start of its own; and with neither filter nor Landlock.
-	eval "alone() { $(ajail --quiet --dry-run true | sed '/^#/d; s/^env -i //'); }"
+	# The same mounts and options, by bwrap alone; with neither filter nor Landlock.
+	alone() {
+		bwrap --unshare-all --share-net --unshare-user --unshare-cgroup --disable-userns --uid 0 --gid 0 --cap-drop ALL \
+			--hostname localhost --overlay-src "$FS/default" --tmp-overlay / --dev /dev --proc /proc --tmpfs /proc/1 \
+			--tmpfs /tmp --tmpfs /run --dir /run/lock --ro-bind /etc/resolv.conf /etc/resolv.conf --bind "$PWD" "$PWD" "$@"
+	}
 	for _ in $(seq 300); do
-		time_of alone alone
+		time_of alone alone true
 		time_of dynamic ajail --quiet true
 		[ ! -x "$T/bin/ajail-static" ] || time_of static ajail-static --quiet true
 	done
-	row 'true, bwrap with the same options' alone alone
+	row 'true, bwrap with the same mounts' alone alone
 	row 'true, ajail' dynamic alone
 	[ ! -x "$T/bin/ajail-static" ] || row 'true, ajail, static' static alone
 	if [ -x "$FS/default/usr/bin/git" ]; then
@@ -2008,7 +2847,17 @@ bench() {
 		row 'clone, 20,000 files, 200 MB: git clone' plain_clone plain_clone
 		row 'clone, 20,000 files, 200 MB: ajail --clone' clone plain_clone
 	fi
-	cd ../bench || exit 1
+	# Many places, and a lock far down.
+	cd ../bench && mkdir -p ../places/{1..100} && path=$(printf 'd/%.0s' {1..200}) && mkdir -p "$path" || exit 1
+	for n in {1..100}; do binds+=(--bind "$HOME/places/$n" "/m/$n") mounts+=("--mount=$HOME/places/$n,/m/$n,rw"); done
+	for _ in {1..20}; do
+		time_of hundred_alone alone "${binds[@]}" true
+		time_of hundred ajail --quiet "${mounts[@]}" true
+		time_of deep ajail --quiet --rol="$path" true
+	done
+	row '100 directories, bwrap' hundred_alone alone
+	row '100 directories, ajail: --mount' hundred hundred_alone
+	row 'a lock 200 directories down, ajail: --rol' deep alone
 	if command -v strace >/dev/null; then
 		strace -o "$HOME/calls" ajail --quiet true
 		echo "system calls of ajail itself: $(wc -l <"$HOME/calls")"
