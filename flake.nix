@@ -84,6 +84,7 @@
                   if [ ! -e "$all/default" ]; then
                     if [ ! -e "$all/$name" ]; then
                       mkdir -p "$all"
+                      chmod 700 "$HOME/.ajail"
                       new=$(mktemp -d "$all/.new.XXXXXX")
                       trap 'rm -rf "$new"' EXIT
                       cp -r --no-preserve=ownership ${own.alpine}/. "$new"
