@@ -65,8 +65,8 @@ Environment: AJAIL_ARGS      options, separated by ';', taken before those of th
                              them, a path that is not there is skipped, and the status says so
              AJAIL_ENV_NAME  given to the jail as NAME. Of all others it gets only TERM, COLORTERM,
                              TERM_PROGRAM and TERM_PROGRAM_VERSION
-Exit status: COMMAND's; 128+n if signal n ended it; 1 if bwrap fails (as it does if
-             there is no COMMAND); 125 if ajail refuses
+Exit status: COMMAND's; 128+n if signal n ended it; 127 if there is no such COMMAND, 126 if it
+             cannot be run; 125 if ajail refuses; 1 if bwrap fails
 Example:     ajail --rol=.git --hide=.env sh  a shell that works here, but not on .git or .env
 ";
 
@@ -81,8 +81,7 @@ struct Jail {
     net: bool,
     userns: bool,
     bwrap_bin: OsString,
-    devices: Vec<OsString>, // arguments for bwrap, as are the next
-    extra: Vec<OsString>,
+    extra: Vec<OsString>, // arguments for bwrap
     dry_run: bool,
     quiet: bool,
     command: Vec<OsString>,
@@ -90,8 +89,10 @@ struct Jail {
     dot_ajail: PathBuf,
     root_fs: PathBuf,
     bwrap: PathBuf,
-    // The ways to ~/.ajail, bwrap, ajail and the root fses. No writable place may meet one.
+    // No writable place may meet one of these ways: those to bwrap, ajail and the root fses.
     off_limits: Vec<Way>,
+    // Nor this one, unless it is a clone.
+    way_to_dot_ajail: Way,
     // 3. What you are told.
     status: String,
 }
@@ -112,6 +113,7 @@ enum Kind {
     Overlaid, // --ro
     Locked,   // --rol
     Hidden,   // --hide
+    Device,   // --dev
 }
 use Kind::*;
 
@@ -169,16 +171,7 @@ fn run() -> Result<i32, String> {
     for (dst, place, file) in opened {
         about(dst.clone(), stage.mount(dst, place, file))?;
     }
-    if !jail.quiet {
-        let _ = io::stderr().write_all(jail.status.as_bytes());
-    }
-    let status = start(&jail, &stage.binds, mask, landlock);
-    if let Some(disk) = disk {
-        // What cannot be removed now, the next start tries to remove.
-        let _ = open(None, STAGE.as_ref()).and_then(|stage| attach(&disk.all, &stage));
-        let _ = fs::remove_dir_all(Path::new(STAGE).join(disk.name));
-    }
-    status
+    start(&jail, &stage, mask, landlock)
 }
 
 fn print(text: &str) -> Result<i32, String> {
@@ -242,7 +235,8 @@ fn parse() -> Result<Jail, String> {
 }
 
 fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
-    let mut halves = word.as_bytes().splitn(2, |b| *b == b'=').map(OsStr::from_bytes);
+    let halves = word.as_bytes().splitn(2, |b| *b == b'=');
+    let mut halves = halves.map(OsStr::from_bytes);
     let name = halves.next().and_then(OsStr::to_str).unwrap_or_default();
     let value = halves.next();
     let text = value.unwrap_or_default();
@@ -278,7 +272,8 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
 }
 
 fn parse_place(jail: &mut Jail, name: &str, value: &OsStr) -> Option<()> {
-    let words: Vec<_> = value.as_bytes().split(|b| *b == b',').map(OsStr::from_bytes).collect();
+    let words = value.as_bytes().split(|b| *b == b',');
+    let words: Vec<_> = words.map(OsStr::from_bytes).collect();
     let (src, dst, kind) = match words[..] {
         _ if name != "--mount" => (value, value, &name[2..]), // --rw=PATH: --mount=PATH,PATH,rw
         [src, dst] => (src, dst, "ro"),
@@ -294,12 +289,7 @@ fn parse_place(jail: &mut Jail, name: &str, value: &OsStr) -> Option<()> {
         "ro" => Overlaid,
         "rol" => Locked,
         "hide" => Hidden,
-        "dev" if src.starts_with("/dev") && !src.starts_with("/dev/shm") => {
-            // bwrap takes it by path. Only root can change a path in /dev.
-            jail.say(&dst, "of the host");
-            jail.devices.extend(["--dev-bind".into(), src.into(), dst.into()]);
-            return Some(());
-        }
+        "dev" if src.starts_with("/dev") && !src.starts_with("/dev/shm") => Device,
         _ => return None,
     };
     if dst != jail.cwd {
@@ -361,24 +351,26 @@ fn meet(one: &Way, other: &Way) -> bool {
     one.contains(&other[other.len() - 1]) || other.contains(&one[one.len() - 1])
 }
 
-fn look_at_host(jail: &mut Jail) -> Result<(), String> {
+fn find_bwrap(name: &OsStr) -> Result<PathBuf, String> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
     // "/" is for a --bwrap-bin=/a/path, which join leaves as it is.
-    let mut bins = dirs.chain(["/".into()]).map(|dir| dir.join(&jail.bwrap_bin));
-    let bwrap = bins.find(|bin| bin.is_file());
+    let mut bins = dirs.chain(["/".into()]).map(|dir| dir.join(name));
     let why = format!("not on your PATH, {}: see mkbwrap.sh, or --bwrap-bin=", quoted(&path));
-    jail.bwrap = about(&jail.bwrap_bin, bwrap.ok_or(why))?;
+    about(name, bins.find(|bin| bin.is_file()).ok_or(why))
+}
+
+fn look_at_host(jail: &mut Jail) -> Result<(), String> {
+    jail.bwrap = find_bwrap(&jail.bwrap_bin)?;
     let bwrap = way_to(&jail.bwrap, vec![]);
     let dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
     let root_fses = dot_ajail.join("fs");
     let root_fs = root_fses.join(&jail.fs);
-    // An overlay's copies keep the owner. No file of another user's could be changed.
-    let mine = |meta: &Metadata| meta.uid() == getuid();
-    let meta = root_fs.metadata().ok().filter(Metadata::is_dir);
     let why = "no root fs there: see $HOME/.ajail/fs. mkdeb.sh and mkalpine.sh make one";
-    require(meta.is_some(), &root_fs, why)?;
-    require(meta.as_ref().is_some_and(mine), &root_fs, "no root fs of yours, but another user's")?;
+    require(root_fs.is_dir(), &root_fs, why)?;
+    // An overlay's copies keep the owner. No file of another user's could be changed.
+    let mine = about(&root_fs, root_fs.metadata())?.uid() == getuid();
+    require(mine, &root_fs, "no root fs of yours, but another user's")?;
     for dir in [&jail.cwd, &root_fs] {
         require(
             !meet(&way_to(dir, vec![]), &bwrap),
@@ -386,7 +378,8 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
             "lies here or in the root fs, where a jail could have put it: cd elsewhere",
         )?;
     }
-    jail.off_limits = vec![way_to(&dot_ajail, vec![]), bwrap];
+    jail.way_to_dot_ajail = way_to(&dot_ajail, vec![]);
+    jail.off_limits = vec![bwrap];
     for path in [Path::new("/proc/self/exe"), &root_fses, &root_fs] {
         jail.off_limits.push(way_to(path, vec![]));
     }
@@ -401,9 +394,10 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     // Other users could put files where a root fs lets everybody write, as in its /tmp, or run a
     // set-id file that a jail left there.
     let closed = |dir: &Path| dir.metadata().is_ok_and(|it| it.mode() & 0o77 == 0);
-    let inside = jail.root_fs.starts_with(&jail.dot_ajail) && closed(&jail.dot_ajail);
+    let inside = jail.root_fs.starts_with(&jail.dot_ajail);
+    let unreachable = closed(&jail.root_fs) || (inside && closed(&jail.dot_ajail));
     let why = "other users can enter it: chmod 700 it, or ~/.ajail if it is there";
-    require(inside || closed(&jail.root_fs), &jail.root_fs, why)
+    require(unreachable, &jail.root_fs, why)
 }
 
 // ---- 3. Places: what is to be seen where.
@@ -559,24 +553,23 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
             places.insert(origin(part.as_ref()), place);
         }
     }
-    for (dst, mut place) in mem::take(&mut jail.places) {
-        if let Ok(part) = dst.strip_prefix(&git) {
-            let inside = place.kind == Locked && part != Path::new("");
-            if place.kind == Hidden || inside {
-                places.retain(|inner, _| !inner.starts_with(origin(part)));
-                places.insert(origin(part), Place { src: place.src.clone(), ..place });
-            }
-            // Options of AJAIL_ARGS, and --hide, mean your .git, and not the clone's own.
-            if place.default || place.kind == Hidden {
-                continue;
-            }
+    // What is hidden in your .git, or locked there, is so in the origin.
+    for (dst, place) in &jail.places {
+        let Ok(part) = dst.strip_prefix(&git) else { continue };
+        if place.kind == Hidden || (place.kind == Locked && dst != &git) {
+            places.retain(|inner, _| !inner.starts_with(origin(part)));
+            places.insert(origin(part), Place { src: place.src.clone(), ..*place });
         }
+    }
+    // Options of AJAIL_ARGS, and --hide, mean your .git. They do not concern the clone's own.
+    let yours = |place: &Place| place.default || place.kind == Hidden;
+    jail.places.retain(|dst, place| !(dst.starts_with(&git) && yours(place)));
+    for place in jail.places.values_mut() {
         if let Ok(part) = place.src.strip_prefix(&jail.cwd) {
             place.src = clean(dir, part);
         }
-        places.insert(dst, place);
     }
-    jail.places = places;
+    jail.places.append(&mut places);
     let all = if git.join("reftable").exists() { ": with reftable, all refs" } else { "" };
     let how = format!("your .git, read-only but for objects, branches and tags{all}");
     jail.say("/ajail/origin", &how);
@@ -611,8 +604,8 @@ fn open_places(jail: &mut Jail) -> Result<Vec<(PathBuf, Place, File)>, String> {
     Ok(opened)
 }
 
-/// Returns a new mount of the place if it is Writable or Locked, else the file that was opened.
-/// None means that the place is skipped.
+/// Returns a new mount of the place; or, if it is Overlaid or Hidden, the file that was opened. None
+/// means that the place is skipped.
 fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<File>, String> {
     let taken = dst == Path::new("/dev") || dst.starts_with("/proc");
     let taken = taken || (dst == Path::new("/") && !place.in_root_fs);
@@ -626,7 +619,7 @@ fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<F
     let opened = open(None, &place.src);
     // What was misread in AJAIL_ARGS is not skipped: it may have been to hide something.
     let text = place.src.to_string_lossy();
-    let misread = text.contains(" --") || text.contains(",--") || text.contains("/~/");
+    let misread = [" --", ",--", "/~/"].iter().any(|slip| text.contains(slip));
     if place.default && !misread && opened.as_ref().is_err_and(is_missing) {
         if asked_for {
             jail.say(dst, "not there, skipped");
@@ -643,6 +636,7 @@ fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<F
     let mount = match place.kind {
         Writable => clone_mount(&file, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV),
         Locked => clone_mount(&file, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY),
+        Device => clone_mount(&file, MOUNT_ATTR_NOSUID),
         Overlaid | Hidden => Ok(file),
     };
     about(&place.src, mount).map(Some)
@@ -680,8 +674,10 @@ fn check_place(
         let path = about(src, fs::read_link(fd_path(file)))?;
         let way = way_to(&path, vec![]);
         let in_clones = path.strip_prefix(jail.dot_ajail.join("clone"));
+        // ~/.ajail/clone/REPOSITORY/NAME, or in it
         let in_one = in_clones.is_ok_and(|rest| rest.components().count() > 1);
-        let mut limits = jail.off_limits.iter().skip(in_one.into()); // then all but ~/.ajail
+        let dot_ajail = (!in_one).then_some(&jail.way_to_dot_ajail);
+        let mut limits = jail.off_limits.iter().chain(dot_ajail);
         let found = way.last() == Some(&(meta.dev(), meta.ino()));
         let why = "writable, it could change the next jail: cd into a project, or --ro";
         require(found && !limits.any(|limit| meet(limit, &way)), src, why)?;
@@ -699,6 +695,7 @@ fn describe(dst: &Path, place: &Place, meta: &Metadata) -> String {
         Overlaid => "changes are discarded",
         Locked => "read-only",
         Hidden => "empty, changes are discarded",
+        Device => "a device of the host",
     });
     let foreign = (meta.uid(), meta.gid()) != (getuid(), getgid());
     if place.kind == Overlaid && meta.is_dir() && foreign {
@@ -721,7 +718,7 @@ const STAGE: &str = "/sys";
 struct Stage {
     dir: File,
     mounted: BTreeMap<PathBuf, (Place, File)>, // by where the jail sees it
-    binds: Vec<OsString>, // what bwrap is told: of "/" and, as bwrap makes /dev, of what is in it
+    in_dev: Vec<OsString>, // arguments for bwrap, which makes /dev: the places in it
 }
 
 fn prepare_stage(disk: &Option<Disk>) -> io::Result<Stage> {
@@ -735,7 +732,7 @@ fn prepare_stage(disk: &Option<Disk>) -> io::Result<Stage> {
     if let Some(disk) = disk {
         attach(&disk.mount, &upper)?;
     }
-    Ok(Stage { dir, mounted: BTreeMap::new(), binds: vec![] })
+    Ok(Stage { dir, mounted: BTreeMap::new(), in_dev: vec![] })
 }
 
 impl Stage {
@@ -753,11 +750,13 @@ impl Stage {
     fn target(&mut self, dst: &Path, place: &Place, dir: bool) -> io::Result<Option<File>> {
         let in_dev = |path: &Path| path.starts_with("/dev");
         let mut around = dst.ancestors().filter(|path| in_dev(path) || !in_dev(dst));
-        let Some((path, (outer, _))) = around.find_map(|path| self.mounted.get_key_value(path))
-        else {
-            let name = format!("root{}", self.mounted.len());
-            let path = format!("{STAGE}/{name}").into();
-            self.binds.extend(["--dev-bind".into(), path, dst.into()]);
+        let around = around.find_map(|path| self.mounted.get_key_value(path));
+        let Some((path, (outer, _))) = around else {
+            let name = format!("root{}", self.mounted.len()); // of "/", which comes first: root0
+            if in_dev(dst) {
+                let path = format!("{STAGE}/{name}").into();
+                self.in_dev.extend(["--dev-bind".into(), path, dst.into()]);
+            }
             return make(&self.dir, name, dir).map(Some);
         };
         let shown = outer.src.join(dst.strip_prefix(path).unwrap_or(dst));
@@ -768,11 +767,11 @@ impl Stage {
         self.mount_point(&path, dst, dir).map(Some)
     }
 
-    /// The mount that shows the place. FILE is that already, if the place is Writable or Locked.
+    /// The mount that shows the place. FILE is that already, unless the place is Overlaid or Hidden.
     fn tree(&self, place: &Place, file: File, dir: bool) -> io::Result<File> {
         let new = |name: &str, dir| make(&self.dir, format!("{name}{}", self.mounted.len()), dir);
         match place.kind {
-            Writable | Locked => Ok(file),
+            Writable | Locked | Device => Ok(file),
             Hidden => {
                 let empty = new("empty", dir)?;
                 let mode = if dir { 0o1777 } else { 0o600 };
@@ -800,18 +799,18 @@ impl Stage {
     /// What is at DST, in the mount at PATH. If nothing is there, a directory or file is made.
     fn mount_point(&mut self, path: &Path, dst: &Path, dir: bool) -> io::Result<File> {
         let (outer, tree) = &self.mounted[path];
-        let (kind, mut at, mut src) = (outer.kind, path.to_owned(), outer.src.clone());
+        let (kind, mut seen, mut src) = (outer.kind, path.to_owned(), outer.src.clone());
         let mut here = tree.try_clone()?;
         for part in dst.strip_prefix(path).unwrap_or(dst) {
-            (at, src) = (at.join(part), src.join(part));
-            here = make(&here, part, dir || at != dst)?;
-            if kind == Writable && at != dst {
+            (seen, src) = (seen.join(part), src.join(part));
+            here = make(&here, part, dir || seen != dst)?;
+            if kind == Writable && seen != dst {
                 // Where /p is writable and /p/a/.git locked, the jail could rename /p/a and put its
                 // own /p/a/.git there. A mount cannot be renamed: /p/a becomes one.
-                let way = clone_mount(&here, 0)?;
-                attach(&way, &here)?;
-                here = way.try_clone()?;
-                self.mounted.insert(at.clone(), (of_host(kind, src.clone()), way));
+                let pin = clone_mount(&here, 0)?;
+                attach(&pin, &here)?;
+                here = pin.try_clone()?;
+                self.mounted.insert(seen.clone(), (of_host(kind, src.clone()), pin));
             }
         }
         Ok(here)
@@ -839,10 +838,10 @@ fn make(parent: &File, name: impl AsRef<Path>, dir: bool) -> io::Result<File> {
     }
 }
 
-/// A directory in ~/.ajail/upper, which is removed when the jail has ended.
+/// A directory in ~/.ajail/upper, which is removed when the jail has ended, or was refused.
 struct Disk {
     mount: File,
-    all: File, // ~/.ajail/upper, by a mount that stays writable
+    all: File, // a mount of ~/.ajail/upper
     name: String,
 }
 
@@ -888,19 +887,30 @@ fn make_disk(dir: &Path) -> io::Result<Disk> {
     call("flock", &[lock.into_raw_fd().into(), LOCK_SH])?; // until ajail has ended
     let name = process::id().to_string();
     fs::create_dir(dir.join(&name))?;
-    let mount = clone_mount(&open(None, &dir.join(&name))?, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)?;
+    let new = open(None, &dir.join(&name))?;
+    let mount = clone_mount(&new, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)?;
     Ok(Disk { mount, all, name })
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // By its path it is read-only by now. What cannot be removed, the next start tries to remove.
+        let stage = open(None, STAGE.as_ref());
+        let attached = stage.and_then(|stage| attach(&self.all, &stage));
+        if attached.is_ok() {
+            let _ = fs::remove_dir_all(Path::new(STAGE).join(&self.name));
+        }
+    }
 }
 
 // ---- 8. The start: bwrap as process 1 of a PID namespace, which the kernel ends with ajail.
 
-const PATH: &str = "--setenv PATH \
-    /root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH: &str = "/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-fn argv(jail: &Jail, binds: &[OsString]) -> Vec<OsString> {
-    let (root, in_dev) = binds.split_at(3);
-    let mut argv = root.to_vec();
+fn argv(jail: &Jail, in_dev: &[OsString]) -> Vec<OsString> {
+    let mut argv = vec![];
     for (needed, flags) in [
+        (true, "--dev-bind /sys/root0 /"), // the stage
         // Namespaces: no process, IPC object, control group or name of the host's. No network, too.
         (true, "--unshare-all --unshare-user --unshare-cgroup --hostname localhost"),
         (jail.net, "--share-net"),
@@ -916,12 +926,12 @@ fn argv(jail: &Jail, binds: &[OsString]) -> Vec<OsString> {
         (getuid() == 0, "--remount-ro /proc"),
         (true, "--setenv HOME /root --setenv USER root --setenv LANG C.UTF-8"),
         (true, "--setenv IS_SANDBOX 1"), // agents ask for it where they run as root
-        (true, PATH),
     ] {
         if needed {
             argv.extend(flags.split(' ').map(OsString::from));
         }
     }
+    argv.extend(["--setenv", "PATH", PATH].map(OsString::from));
     for name in ["TERM", "COLORTERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION"] {
         if let Some(value) = env::var_os(name) {
             argv.extend(["--setenv".into(), name.into(), value]);
@@ -934,7 +944,7 @@ fn argv(jail: &Jail, binds: &[OsString]) -> Vec<OsString> {
             argv.extend(["--setenv".into(), OsStr::from_bytes(name).into(), value]);
         }
     }
-    [&argv, &jail.devices, in_dev, &jail.extra].concat()
+    [&argv, in_dev, &jail.extra].concat()
 }
 
 const BEYOND: &str = "
@@ -949,8 +959,7 @@ fn dry_run(jail: &Jail) -> Result<i32, String> {
         text += &format!("{}\n", line.replacen("ajail:", "#", 1));
     }
     text += &format!("env -i {}", quoted(&jail.bwrap));
-    let root = ["--dev-bind".into(), format!("{STAGE}/root0").into(), "/".into()];
-    for word in argv(jail, &root).iter().chain([&"--".into()]).chain(&jail.command) {
+    for word in argv(jail, &[]).iter().chain([&"--".into()]).chain(&jail.command) {
         text += if word.as_bytes().starts_with(b"--") { " \\\n  " } else { " " };
         text += &quoted(word);
     }
@@ -967,19 +976,16 @@ fn cut_ties(jail: &mut Jail) -> Option<i64> {
         scoped: LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL,
     };
     let landlock = call("landlock_create_ruleset", &[ptr(&rules), 24]);
+    // The host's core handler runs outside of the jail. With a limit of 1 the kernel does not start
+    // it, with 0 it does: see do_coredump in its fs/coredump.c.
+    let core = call("setrlimit", &[RLIMIT_CORE, ptr(&[1u64, 1])]);
     for (applies, what, how) in [
         (landlock.is_err(), "kernel", "stops no signals and no abstract sockets"),
-        // The host's core handler runs outside of the jail. With a limit of 1 the kernel does not
-        // start it, with 0 it does: see do_coredump in its fs/coredump.c.
-        (
-            call("setrlimit", &[RLIMIT_CORE, ptr(&[1u64, 1])]).is_err(),
-            "crashes",
-            "the host may handle them",
-        ),
+        (core.is_err(), "crashes", "the host may handle them"),
         (
             jail.userns,
             "--userns",
-            "at its start the program may read the host, and use its sockets",
+            "the program may, as it starts, read the host and use its sockets",
         ),
         (jail.net, "network", "the host's, its localhost included"),
         (!jail.net, "network", "none"),
@@ -991,12 +997,49 @@ fn cut_ties(jail: &mut Jail) -> Option<i64> {
     landlock.ok()
 }
 
-fn start(jail: &Jail, binds: &[OsString], mask: u32, landlock: Option<i64>) -> Result<i32, String> {
+/// Whether the jail, put together in ROOT, has the command: 0, or the status that env has for it.
+fn look_up(jail: &Jail, root: &File) -> i32 {
+    let name = &jail.command[0];
+    let path = env::var_os("AJAIL_ENV_PATH").unwrap_or(PATH.into());
+    let mut dirs: Vec<_> = env::split_paths(&path).collect();
+    if name.as_bytes().contains(&b'/') {
+        dirs = vec![jail.cwd.clone()];
+    }
+    let mut status = 127;
+    for dir in dirs {
+        let path = jail.cwd.join(dir).join(name);
+        let found = openat2(fd(root), &path, RESOLVE_IN_ROOT).and_then(|file| file.metadata());
+        // What bwrap makes or mounts is not in ROOT.
+        let by_bwrap = path.starts_with("/dev") || path.starts_with("/proc");
+        let by_bwrap = by_bwrap || !jail.extra.is_empty();
+        match found {
+            Ok(meta) if meta.is_dir() || meta.mode() & 0o111 == 0 => status = 126,
+            Err(error) if is_missing(&error) && !by_bwrap => {}
+            _ => return 0, // or bwrap says why it cannot be run
+        }
+    }
+    let fs = quoted(&jail.fs);
+    let why = match status {
+        126 => "it is a directory, or not executable: chmod +x".into(),
+        _ => format!("not in the jail. ajail --fs={fs} --fs-edit apt-get install … adds a package"),
+    };
+    refuse(&format!("{}: {why}", quoted(name)));
+    status
+}
+
+fn start(jail: &Jail, stage: &Stage, mask: u32, landlock: Option<i64>) -> Result<i32, String> {
+    let status = look_up(jail, &stage.mounted[Path::new("/")].1);
+    if status != 0 {
+        return Ok(status);
+    }
+    if !jail.quiet {
+        let _ = io::stderr().write_all(jail.status.as_bytes());
+    }
     // bwrap's arguments by descriptor, since every user may read a command line. No environment,
     // since the jail could read it as that of process 1.
     let mut bwrap = Command::new(&jail.bwrap);
     bwrap.env_clear();
-    let mut argv = argv(jail, binds);
+    let mut argv = argv(jail, &stage.in_dev);
     argv.push("".into()); // for a NUL after the last one, too
     let argv = argv.join(OsStr::new("\0"));
     for (flag, bytes) in [("--args", argv.as_bytes()), ("--seccomp", &filter(jail.userns))] {
@@ -1097,6 +1140,7 @@ const O_CLOEXEC: u64 = 0x8_0000;
 const O_PATH: u64 = 0x20_0000;
 const PR_SET_NO_NEW_PRIVS: i64 = 38;
 const PR_SET_PDEATHSIG: i64 = 1;
+const RESOLVE_IN_ROOT: u64 = 0x10;
 const RESOLVE_NO_SYMLINKS: u64 = 4;
 const RLIMIT_CORE: i64 = 4;
 const SIGCHLD: i32 = 17;
@@ -1200,12 +1244,16 @@ fn memory_file() -> io::Result<File> {
     call("memfd_create", &[ptr(c""), 0]).map(new_file)
 }
 
-/// Opens PATH, from DIR or from the root on, of whatever sort, if no symlink is on the way.
+/// Opens PATH, of whatever sort. If it is relative, it starts in the directory DIR.
+fn openat2(dir: i64, path: &Path, resolve: u64) -> io::Result<File> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let how = OpenHow { flags: O_PATH | O_CLOEXEC, mode: 0, resolve };
+    call("openat2", &[dir, ptr(&*path), ptr(&how), 24]).map(new_file)
+}
+
+/// Opens PATH, from DIR or from the root on, if no symlink is on the way.
 fn open(dir: Option<&File>, path: &Path) -> io::Result<File> {
-    let name = CString::new(path.as_os_str().as_bytes())?;
-    let how = OpenHow { flags: O_PATH | O_CLOEXEC, mode: 0, resolve: RESOLVE_NO_SYMLINKS };
-    let opened = call("openat2", &[dir.map_or(-1, fd), ptr(&*name), ptr(&how), 24]);
-    opened.map(new_file).map_err(|error| {
+    openat2(dir.map_or(-1, fd), path, RESOLVE_NO_SYMLINKS).map_err(|error| {
         let base = PathBuf::from(dir.map_or("/".into(), fd_path));
         let target = |link: &&Path| base.join(link).read_link();
         let links = path.ancestors().filter(|link| target(link).is_ok());
@@ -1334,17 +1382,21 @@ fn filter(userns: bool) -> Vec<u8> {
         (answer, 0, 0, KILL),
     ];
     // Each rule finds the number of the call loaded, and leaves it so. As for socket(AF_VSOCK):
-    //   equal 41, else skip 4 (to the next rule); load ARG0; equal 40, else skip 1; answer; load NR
+    //   equal 41, else skip 3; load ARG0; equal 40, else skip 1; answer; load NR
     let mut emit = |numbers: [u32; 2], conditions: &[(u32, u32)], what| {
-        let reload = u8::from(!conditions.is_empty());
-        let mut rest = 2 * conditions.len() as u8 + 1; // with the answer
-        code.push((equal, 0, rest + reload, numbers[CPU]));
+        let mut rule = vec![(equal, 0, 0, numbers[CPU])];
         for (offset, value) in conditions {
-            rest -= 2;
-            code.extend([(load, 0, 0, *offset), (equal, 0, rest, *value)]);
+            rule.extend([(load, 0, 0, *offset), (equal, 0, 0, *value)]);
         }
-        code.push((answer, 0, 0, what));
-        code.extend(vec![(load, 0, 0, NR); reload.into()]);
+        rule.extend([(answer, 0, 0, what), (load, 0, 0, NR)]);
+        // What is not equal goes to the last step.
+        let last = rule.len() as u8 - 1;
+        for (step, next) in rule.iter_mut().zip(1..) {
+            if step.0 == equal {
+                step.2 = last - next;
+            }
+        }
+        code.extend(rule);
     };
     for value in IOCTLS {
         emit(IOCTL, &[(ARG1, value)], DENY);

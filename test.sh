@@ -490,6 +490,40 @@ dev_makes_a_device_usable() {
 	touch f
 	refused '--dev=f' --dev=f true
 	refused '--dev=/etc' --dev=/etc true
+	refused '/dev/nosuch: not there' --dev=/dev/nosuch true
+	has "$(AJAIL_ARGS=--dev=/dev/nosuch ajail true 2>&1)" '/dev/nosuch: not there, skipped'
+	has "$(ajail --dev=/dev/zero true 2>&1)" '/dev/zero: a device of the host'
+	# What is on a file system of the host's that allows devices is none where only a directory was asked for.
+	is "$(jail --mount=/dev,/d,dev --mount=/dev,/r,rol sh -c 'head -c 1 /d/zero | wc -c; head -c 1 /r/zero' 2>&1)" \
+		$'1\nhead: cannot open '\''/r/zero'\'' for reading: Permission denied'
+}
+
+claim 'a command that the jail does not have ends with 127, one that cannot be run with 126, and the way out is named' no_command
+no_command() {
+	touch plain
+	printf '#!/bin/sh\necho ran' >run && chmod +x run
+	ln -s run link
+	ends 127 ajail nosuch >out 2>&1
+	is "$(cat out)" 'ajail: nosuch: not in the jail. ajail --fs=default --fs-edit apt-get install … adds a package'
+	ends 127 ajail ./nosuch >out 2>&1
+	ends 127 ajail /etc/passwd/x >>out 2>&1
+	ends 126 ajail ./plain >>out 2>&1
+	ends 126 ajail /etc >>out 2>&1
+	ends 126 ajail "$P/plain" >>out 2>&1
+	is "$(grep -c ^ajail: out) $(wc -l <out)" '5 5'
+	has "$(cat out)" "$P/plain: it is a directory, or not executable: chmod +x"
+	# Where it is found, it runs.
+	for command in ./run ./link "$P/link" ../proj/run; do is "$(jail $command)" ran; done
+	is "$(AJAIL_ENV_PATH=/nosuch:. jail run)" ran
+	is "$(AJAIL_ENV_PATH=::/bin jail link)" ran
+	AJAIL_ENV_PATH=/nosuch ends 127 jail true 2>../err
+	AJAIL_ENV_PATH=/nosuch:/bin jail true
+	mkdir ../far && cp run ../far/
+	is "$(jail --mount=../far,/opt/far /opt/far/run)" ran
+	is "$(jail --bw=--ro-bind --bw="$P" --bw=/x /x/run)" ran
+	has "$(jail /proc/self/exe --version)" bubblewrap
+	ends 1 jail /dev/null 2>../err
+	has "$(cat ../err)" 'bwrap: execvp /dev/null'
 }
 
 claim '--fs-edit keeps changes to the root fs, or to one subtree only' fs_edit_keeps_changes_to
@@ -923,6 +957,7 @@ no_key_of_the_callers() {
 		lacks "keys in its kernel"
 	cat >get.pl <<'X'
 $| = 1; print "ran\n"; my ($add, $ring) = @ARGV; my $ctl = $add + 2; my ($d, $n, $b) = ("user", "ajail", " " x 9);
+syscall($ctl, 1, 0); # a session keyring of one's own: that of a login may be another user's
 syscall($ctl, 8, hex $ring, -3); my $key = syscall($ctl, 10, hex $ring, $d, $n, 0);
 $key < 0 and die "denied: $!\n"; syscall($ctl, 11, $key, $b, 9) < 0 and die "denied: $!\n"; print "got $b\n";
 X
@@ -1491,6 +1526,9 @@ on_disk() {
 	old --quiet true
 	touch go && wait $pid
 	is "$(cat went)" fine
+	is "$(ls -A "$upper")" ''
+	# Nor does a start that is refused leave anything.
+	ends 127 old --quiet nosuch 2>../err
 	is "$(ls -A "$upper")" ''
 	# The jail cannot see it, and nobody can be there.
 	(cd "$upper" && refused 'cd into a project' true)
