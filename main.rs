@@ -636,7 +636,8 @@ fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<F
     let mount = match place.kind {
         Writable => clone_mount(&file, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV),
         Locked => clone_mount(&file, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY),
-        Device => clone_mount(&file, MOUNT_ATTR_NOSUID),
+        // Read-only, a device can be used, but its mode cannot be changed.
+        Device => clone_mount(&file, MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY),
         Overlaid | Hidden => Ok(file),
     };
     about(&place.src, mount).map(Some)

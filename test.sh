@@ -505,15 +505,17 @@ no_command() {
 	ln -s run link
 	ends 127 ajail nosuch >out 2>&1
 	is "$(cat out)" 'ajail: nosuch: not in the jail. ajail --fs=default --fs-edit apt-get install … adds a package'
-	ends 127 ajail ./nosuch >out 2>&1
-	ends 127 ajail /etc/passwd/x >>out 2>&1
-	ends 126 ajail ./plain >>out 2>&1
-	ends 126 ajail /etc >>out 2>&1
-	ends 126 ajail "$P/plain" >>out 2>&1
+	{
+		ends 127 ajail ./nosuch
+		ends 127 ajail /etc/passwd/x
+		ends 126 ajail ./plain
+		ends 126 ajail /etc
+		ends 126 ajail "$P/plain"
+	} >out 2>&1
 	is "$(grep -c ^ajail: out) $(wc -l <out)" '5 5'
 	has "$(cat out)" "$P/plain: it is a directory, or not executable: chmod +x"
 	# Where it is found, it runs.
-	for command in ./run ./link "$P/link" ../proj/run; do is "$(jail $command)" ran; done
+	for command in ./run ./link "$P/link" ../proj/run; do is "$(jail "$command")" ran; done
 	is "$(AJAIL_ENV_PATH=/nosuch:. jail run)" ran
 	is "$(AJAIL_ENV_PATH=::/bin jail link)" ran
 	AJAIL_ENV_PATH=/nosuch ends 127 jail true 2>../err
@@ -1402,6 +1404,7 @@ mount_flags() {
 	is "$(flags "$P/rw" --rw=rw)" ''
 	is "$(flags /dev/null)" ro,nosuid
 	is "$(flags /z --mount=/dev/zero,/z,dev)" ro,nosuid
+	is "$(flags /dev/zero --dev=/dev/zero)" ro,nosuid
 }
 
 claim_both 'all the rest of the host is read-only in the namespace that bwrap starts in' host_read_only
