@@ -1383,20 +1383,21 @@ fn filter(userns: bool) -> Vec<u8> {
         (answer, 0, 0, KILL),
     ];
     // Each rule finds the number of the call loaded, and leaves it so. As for socket(AF_VSOCK):
-    //   equal 41, else skip 3; load ARG0; equal 40, else skip 1; answer; load NR
+    //   equal 41, else skip 4; load ARG0; equal 40, else skip 1; answer; load NR
     let mut emit = |numbers: [u32; 2], conditions: &[(u32, u32)], what| {
         let mut rule = vec![(equal, 0, 0, numbers[CPU])];
         for (offset, value) in conditions {
             rule.extend([(load, 0, 0, *offset), (equal, 0, 0, *value)]);
         }
         rule.extend([(answer, 0, 0, what), (load, 0, 0, NR)]);
-        // What is not equal goes to the last step.
+        // If a value is not equal, the last step is next; if the number is not, the next rule is.
         let last = rule.len() as u8 - 1;
         for (step, next) in rule.iter_mut().zip(1..) {
             if step.0 == equal {
                 step.2 = last - next;
             }
         }
+        rule[0].2 = last;
         code.extend(rule);
     };
     for value in IOCTLS {
