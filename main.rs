@@ -104,7 +104,7 @@ struct Place {
     kind: Kind,
     src: PathBuf,
     in_root_fs: bool,
-    default: bool, // it is skipped if it is not there: not every project and root fs has it
+    if_there: bool, // else it is skipped: not every project and root fs has it
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -152,8 +152,8 @@ fn run() -> Result<i32, String> {
         require(error.kind() == Unsupported, "keyring", &why)?;
     }
     // As it starts, bwrap has a /proc of the host open, in which root may write.
-    let settings = jail.userns && getuid() == 0;
-    require(!settings, "--userns", "not as root, as the jail could reach the host's settings")?;
+    let refused = jail.userns && getuid() == 0;
+    require(!refused, "--userns", "not as root, as the jail could reach the host's settings")?;
     look_at_host(&mut jail)?;
     add_places(&mut jail);
     if let Some(name) = jail.clone.take() {
@@ -213,7 +213,7 @@ fn parse() -> Result<Jail, String> {
         }
     }
     for place in jail.places.values_mut() {
-        place.default = true;
+        place.if_there = true;
     }
     let mut argv = env::args_os().skip(1).peekable();
     let mut last = OsString::new();
@@ -244,7 +244,9 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
     match (name, value) {
         ("--fs", Some(_)) => jail.fs = text.into(),
         ("--fs-edit" | "--home-edit", _) => {
-            let dst = clean(if name == "--fs-edit" { "/" } else { "/root" }, text);
+            let base = if name == "--fs-edit" { "/" } else { "/root" };
+            let dst = clean(base, text);
+            require(dst.starts_with(base), word, "not in the jail's home, /root")?;
             jail.places.insert(dst, in_root_fs(Writable));
         }
         ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev" | "--mount", Some(_)) => {
@@ -289,6 +291,7 @@ fn parse_place(jail: &mut Jail, name: &str, value: &OsStr) -> Option<()> {
         "ro" => Overlaid,
         "rol" => Locked,
         "hide" => Hidden,
+        // Not what everybody may put into /dev/shm.
         "dev" if src.starts_with("/dev") && !src.starts_with("/dev/shm") => Device,
         _ => return None,
     };
@@ -320,7 +323,7 @@ fn clean(base: impl AsRef<Path>, path: impl AsRef<Path>) -> PathBuf {
 
 // ---- 2. The host: what the jail is made of.
 
-/// What the kernel knows a file by, under whatever path: device and inode.
+/// What the kernel knows a file by, whatever its path: device and inode.
 type Id = (u64, u64);
 
 /// All that the kernel passes on its way to a file, and the file itself at the end: the directories
@@ -328,6 +331,7 @@ type Id = (u64, u64);
 /// may write in one of them could have the path lead to another file.
 type Way = Vec<Id>;
 
+/// The way to /a/l/x, where l leads to /b: those of /, /a, / again, /b, /b/x.
 fn way_to(path: &Path, mut way: Way) -> Way {
     let mut dir = PathBuf::new();
     for part in path.components() {
@@ -337,7 +341,7 @@ fn way_to(path: &Path, mut way: Way) -> Way {
             Ok(meta) if meta.is_symlink() && way.len() < 999 => {
                 let target = dir.read_link().unwrap_or_default();
                 way = way_to(&dir.with_file_name(target), way);
-                dir = dir.canonicalize().unwrap_or(dir);
+                dir = dir.canonicalize().unwrap_or(dir); // the rest of PATH is there
             }
             // (0, 0) is what is not there. No place that is mounted has it.
             meta => way.push(meta.map_or((0, 0), |meta| (meta.dev(), meta.ino()))),
@@ -348,7 +352,8 @@ fn way_to(path: &Path, mut way: Way) -> Way {
 
 /// Whether one lies on the way to the other. Whoever can write to the one can replace the other.
 fn meet(one: &Way, other: &Way) -> bool {
-    one.contains(&other[other.len() - 1]) || other.contains(&one[one.len() - 1])
+    let on = |end: &Way, way: &Way| end.last().is_some_and(|id| way.contains(id));
+    on(one, other) || on(other, one)
 }
 
 fn find_bwrap(name: &OsStr) -> Result<PathBuf, String> {
@@ -403,7 +408,7 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
 // ---- 3. Places: what is to be seen where.
 
 fn of_host(kind: Kind, src: PathBuf) -> Place {
-    Place { kind, src, in_root_fs: false, default: false }
+    Place { kind, src, in_root_fs: false, if_there: false }
 }
 
 /// Its source is the same path there.
@@ -423,7 +428,7 @@ fn add_places(jail: &mut Jail) {
     places.entry("/".into()).or_insert(in_root_fs(Overlaid));
     for dir in ["/tmp", "/run", "/run/lock"] {
         // Fresh ones, if the root fs has them.
-        places.entry(dir.into()).or_insert(Place { default: true, ..in_root_fs(Hidden) });
+        places.entry(dir.into()).or_insert(Place { if_there: true, ..in_root_fs(Hidden) });
     }
     if let (true, Ok(src)) = (jail.net, fs::canonicalize("/etc/resolv.conf")) {
         // Where the root fs has a symlink, as to systemd's, what it leads to counts. (A jail may
@@ -506,13 +511,10 @@ fn make_clone(jail: &Jail, name: OsString) -> Result<PathBuf, String> {
     let git = jail.cwd.join(".git");
     require(git.exists(), &git, "no repository here: cd to the top of one")?;
     // They are as secret as the repository, so that others may read none.
-    about(&clones, make_private(&clones))?;
-    // ~/.ajail may be a symlink; what is in it may not, since jails may have been run there.
-    about(&clones, open(None, &clones))?;
-    let new = clones.join(format!(".new.{}", process::id()));
-    about(&new, fs::create_dir(&new))?;
+    let new = about(&clones, make_locked(&clones, ".new."))?;
     let mut maker = Command::new("/proc/self/exe");
-    maker.env_remove("AJAIL_ARGS").current_dir(&new);
+    maker.env_clear().env("HOME", env::var_os("HOME").unwrap_or_default());
+    maker.current_dir(&new);
     for (option, path) in
         [("--fs=", &jail.root_fs), ("--bwrap-bin=", &jail.bwrap), ("--rol=", &git)]
     {
@@ -527,8 +529,28 @@ fn make_clone(jail: &Jail, name: OsString) -> Result<PathBuf, String> {
     if status == 0 { Ok(dir) } else { end(status) } // it has said why
 }
 
-fn make_private(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+/// Makes a directory in DIR: PREFIX and the number of this process. The kernel unlocks it when this
+/// process ends. What is there and not locked was left by an ajail that was killed: it is removed.
+fn make_locked(dir: &Path, prefix: &str) -> io::Result<PathBuf> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    open(None, dir)?; // no symlink, which would have files elsewhere removed
+    let lock = |path: &Path, how| {
+        let file = File::open(path)?;
+        call("flock", &[fd(&file), how])?;
+        Ok::<_, io::Error>(file)
+    };
+    // One ajail after the other, as making and locking are two steps.
+    let _turn = lock(dir, LOCK_EX)?;
+    for entry in fs::read_dir(dir)?.flatten() {
+        let ours = entry.file_name().as_bytes().starts_with(prefix.as_bytes());
+        if ours && lock(&entry.path(), LOCK_EX | LOCK_NB).is_ok() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    let new = dir.join(format!("{prefix}{}", process::id()));
+    fs::create_dir(&new)?;
+    let _ = lock(&new, LOCK_EX)?.into_raw_fd(); // it stays open
+    Ok(new)
 }
 
 /// Has the jail see DIR, the clone, in place of the current directory, and what it needs to push.
@@ -537,7 +559,7 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
     let origin = |part: &Path| clean("/ajail/origin", part);
     // What is pushed is kept, or discarded, as the clone's own changes are.
     let pushed = jail.places[&jail.cwd].kind;
-    let mut places = Places::new();
+    let mut in_origin = Places::new();
     for (part, kind) in [
         ("", Locked),             // hooks and configuration run as your next git
         ("objects", pushed),      // what a push brings
@@ -550,26 +572,29 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
         let place = of_host(kind, clean(&git, part));
         // If objects/info were missing, the jail could make it: then it is refused.
         if place.src.exists() || part == "objects/info" {
-            places.insert(origin(part.as_ref()), place);
+            in_origin.insert(origin(part.as_ref()), place);
         }
     }
     // What is hidden in your .git, or locked there, is so in the origin.
     for (dst, place) in &jail.places {
         let Ok(part) = dst.strip_prefix(&git) else { continue };
         if place.kind == Hidden || (place.kind == Locked && dst != &git) {
-            places.retain(|inner, _| !inner.starts_with(origin(part)));
-            places.insert(origin(part), Place { src: place.src.clone(), ..*place });
+            in_origin.retain(|inner, _| !inner.starts_with(origin(part)));
+            in_origin.insert(origin(part), Place { src: place.src.clone(), ..*place });
         }
     }
     // Options of AJAIL_ARGS, and --hide, mean your .git. They do not concern the clone's own.
-    let yours = |place: &Place| place.default || place.kind == Hidden;
-    jail.places.retain(|dst, place| !(dst.starts_with(&git) && yours(place)));
+    jail.places.retain(|dst, place| {
+        let yours = place.if_there || place.kind == Hidden;
+        !(dst.starts_with(&git) && yours)
+    });
+    // The clone's files are to be seen where yours are.
     for place in jail.places.values_mut() {
         if let Ok(part) = place.src.strip_prefix(&jail.cwd) {
             place.src = clean(dir, part);
         }
     }
-    jail.places.append(&mut places);
+    jail.places.append(&mut in_origin);
     let all = if git.join("reftable").exists() { ": with reftable, all refs" } else { "" };
     let how = format!("your .git, read-only but for objects, branches and tags{all}");
     jail.say("/ajail/origin", &how);
@@ -620,7 +645,7 @@ fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<F
     // What was misread in AJAIL_ARGS is not skipped: it may have been to hide something.
     let text = place.src.to_string_lossy();
     let misread = [" --", ",--", "/~/"].iter().any(|slip| text.contains(slip));
-    if place.default && !misread && opened.as_ref().is_err_and(is_missing) {
+    if place.if_there && !misread && opened.as_ref().is_err_and(is_missing) {
         if asked_for {
             jail.say(dst, "not there, skipped");
         }
@@ -749,23 +774,23 @@ impl Stage {
 
     /// What the place is to be mounted on; or nothing, if the mount around it shows the same there.
     fn target(&mut self, dst: &Path, place: &Place, dir: bool) -> io::Result<Option<File>> {
-        let in_dev = |path: &Path| path.starts_with("/dev");
-        let mut around = dst.ancestors().filter(|path| in_dev(path) || !in_dev(dst));
-        let around = around.find_map(|path| self.mounted.get_key_value(path));
-        let Some((path, (outer, _))) = around else {
-            let name = format!("root{}", self.mounted.len()); // of "/", which comes first: root0
-            if in_dev(dst) {
-                let path = format!("{STAGE}/{name}").into();
-                self.in_dev.extend(["--dev-bind".into(), path, dst.into()]);
+        // Around a place in /dev there may be another one there, but /dev itself is bwrap's.
+        let mut around = dst.ancestors().take_while(|at| *at != Path::new("/dev"));
+        let outer = around.find_map(|at| self.mounted.get_key_value(at));
+        let Some((at, (outer, _))) = outer else {
+            let name = format!("root{}", self.mounted.len()); // "/" comes first, as root0
+            if dst != Path::new("/") {
+                let bind = ["--dev-bind".into(), format!("{STAGE}/{name}").into(), dst.into()];
+                self.in_dev.extend(bind);
             }
             return make(&self.dir, name, dir).map(Some);
         };
-        let shown = outer.src.join(dst.strip_prefix(path).unwrap_or(dst));
+        let shown = outer.src.join(dst.strip_prefix(at).unwrap_or(dst));
         if outer.kind == place.kind && place.kind != Hidden && shown == place.src {
             return Ok(None);
         }
-        let path = path.clone();
-        self.mount_point(&path, dst, dir).map(Some)
+        let at = at.clone();
+        self.mount_point(&at, dst, dir).map(Some)
     }
 
     /// The mount that shows the place. FILE is that already, unless the place is Overlaid or Hidden.
@@ -787,7 +812,8 @@ impl Stage {
                 let at = new("overlay", true)?;
                 mount(c"overlay", fd_path(&at).as_ref(), &options)
                     .map_err(|error| no_overlay(&place.src, error))?;
-                clone_mount(&new("overlay", true)?, 0) // opened again: now it is the overlay
+                // AT is still the directory below. What has its name now is the overlay.
+                clone_mount(&new("overlay", true)?, 0)
             }
             Overlaid => {
                 let copy = new("copy", false)?;
@@ -797,15 +823,16 @@ impl Stage {
         }
     }
 
-    /// What is at DST, in the mount at PATH. If nothing is there, a directory or file is made.
-    fn mount_point(&mut self, path: &Path, dst: &Path, dir: bool) -> io::Result<File> {
-        let (outer, tree) = &self.mounted[path];
-        let (kind, mut seen, mut src) = (outer.kind, path.to_owned(), outer.src.clone());
-        let mut here = tree.try_clone()?;
-        for part in dst.strip_prefix(path).unwrap_or(dst) {
+    /// What is at DST, in the mount at AT. If nothing is there, a directory or file is made.
+    fn mount_point(&mut self, at: &Path, dst: &Path, dir: bool) -> io::Result<File> {
+        let (outer, tree) = &self.mounted[at];
+        let (kind, mut src, mut here) = (outer.kind, outer.src.clone(), tree.try_clone()?);
+        let mut seen = at.to_owned();
+        for part in dst.strip_prefix(at).unwrap_or(dst) {
             (seen, src) = (seen.join(part), src.join(part));
-            here = make(&here, part, dir || seen != dst)?;
-            if kind == Writable && seen != dst {
+            let on_the_way = seen != dst;
+            here = make(&here, part, dir || on_the_way)?;
+            if kind == Writable && on_the_way {
                 // Where /p is writable and /p/a/.git locked, the jail could rename /p/a and put its
                 // own /p/a/.git there. A mount cannot be renamed: /p/a becomes one.
                 let pin = clone_mount(&here, 0)?;
@@ -834,7 +861,7 @@ fn make(parent: &File, name: impl AsRef<Path>, dir: bool) -> io::Result<File> {
     let path = Path::new(&fd_path(parent)).join(&name);
     let made = if dir { fs::create_dir(path) } else { File::create_new(path).map(drop) };
     match open(Some(parent), name.as_ref()) {
-        Err(error) if error.kind() == NotFound => made.and(Err(error)),
+        Err(error) if error.kind() == NotFound => Err(made.err().unwrap_or(error)),
         opened => opened,
     }
 }
@@ -842,8 +869,8 @@ fn make(parent: &File, name: impl AsRef<Path>, dir: bool) -> io::Result<File> {
 /// A directory in ~/.ajail/upper, which is removed when the jail has ended, or was refused.
 struct Disk {
     mount: File,
-    all: File, // a mount of ~/.ajail/upper
-    name: String,
+    all: File, // a mount of ~/.ajail/upper, from before the host is read-only
+    name: OsString,
 }
 
 /// Before Linux 6.6 a tmpfs has no user attributes. With an upper layer there, an overlay cannot
@@ -876,26 +903,17 @@ fn upper_on_disk(jail: &mut Jail) -> Option<Disk> {
 }
 
 fn make_disk(dir: &Path) -> io::Result<Disk> {
-    make_private(dir)?;
+    let new = make_locked(dir, "")?;
     let all = clone_mount(&open(None, dir)?, 0)?;
-    let lock = File::open(dir)?;
-    // If no ajail has it locked, all in there was left by some that were killed.
-    if call("flock", &[fd(&lock), LOCK_EX | LOCK_NB]).is_ok() {
-        for entry in fs::read_dir(dir)?.flatten() {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-    call("flock", &[lock.into_raw_fd().into(), LOCK_SH])?; // until ajail has ended
-    let name = process::id().to_string();
-    fs::create_dir(dir.join(&name))?;
-    let new = open(None, &dir.join(&name))?;
-    let mount = clone_mount(&new, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)?;
+    let mount = clone_mount(&open(None, &new)?, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)?;
+    let name = new.file_name().unwrap_or_default().into();
     Ok(Disk { mount, all, name })
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // By its path it is read-only by now. What cannot be removed, the next start tries to remove.
+        // The stage is not needed any more. (Nor is there a /proc, which a child has covered.) What
+        // cannot be removed now, the next start tries to remove.
         let stage = open(None, STAGE.as_ref());
         let attached = stage.and_then(|stage| attach(&self.all, &stage));
         if attached.is_ok() {
@@ -909,9 +927,8 @@ impl Drop for Disk {
 const PATH: &str = "/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 fn argv(jail: &Jail, in_dev: &[OsString]) -> Vec<OsString> {
-    let mut argv = vec![];
+    let mut argv = vec!["--dev-bind".into(), format!("{STAGE}/root0").into(), "/".into()];
     for (needed, flags) in [
-        (true, "--dev-bind /sys/root0 /"), // the stage
         // Namespaces: no process, IPC object, control group or name of the host's. No network, too.
         (true, "--unshare-all --unshare-user --unshare-cgroup --hostname localhost"),
         (jail.net, "--share-net"),
@@ -949,9 +966,10 @@ fn argv(jail: &Jail, in_dev: &[OsString]) -> Vec<OsString> {
 }
 
 const BEYOND: &str = "
-# The first mount is made by ajail, from all that is listed above. All else of the host is read-only
-# where bwrap starts. ajail also adds a filter, Landlock, a PID namespace that ends with it, and a
-# session keyring. The jail gets no other descriptors, and can make no core dumps.
+# ajail makes the mounts that are listed above, and bwrap gets them as one, or one more for each in
+# /dev. All else of the host is read-only where bwrap starts. ajail also adds a filter, Landlock, a
+# PID namespace that ends with it, and a session keyring. The jail gets no other descriptors, and can
+# make no core dumps. (If one of these cannot be had, a line above says so.)
 ";
 
 fn dry_run(jail: &Jail) -> Result<i32, String> {
@@ -1012,17 +1030,19 @@ fn look_up(jail: &Jail, root: &File) -> i32 {
         let found = openat2(fd(root), &path, RESOLVE_IN_ROOT).and_then(|file| file.metadata());
         // What bwrap makes or mounts is not in ROOT.
         let by_bwrap = path.starts_with("/dev") || path.starts_with("/proc");
-        let by_bwrap = by_bwrap || !jail.extra.is_empty();
-        match found {
-            Ok(meta) if meta.is_dir() || meta.mode() & 0o111 == 0 => status = 126,
-            Err(error) if is_missing(&error) && !by_bwrap => {}
-            _ => return 0, // or bwrap says why it cannot be run
+        let missing = found.as_ref().is_err_and(is_missing);
+        let unfit = found.is_ok_and(|meta| meta.is_dir() || meta.mode() & 0o111 == 0);
+        if by_bwrap || !jail.extra.is_empty() || !(missing || unfit) {
+            return 0; // it runs, or bwrap says why not
+        }
+        if unfit {
+            status = 126;
         }
     }
     let fs = quoted(&jail.fs);
     let why = match status {
         126 => "it is a directory, or not executable: chmod +x".into(),
-        _ => format!("not in the jail. ajail --fs={fs} --fs-edit apt-get install … adds a package"),
+        _ => format!("not in the jail. For a package: ajail --fs={fs} --fs-edit apt-get install …"),
     };
     refuse(&format!("{}: {why}", quoted(name)));
     status
@@ -1052,6 +1072,7 @@ fn start(jail: &Jail, stage: &Stage, mask: u32, landlock: Option<i64>) -> Result
     bwrap.arg("--").args(&jail.command);
     supervise(&mut bwrap, mask, move || {
         // bwrap looks for its own processes in /proc, by their numbers in its PID namespace.
+        // From here on, ajail itself finds nothing in /proc.
         let covered = |error| format!("{error}: is a part of it covered, as in a container?");
         about("/proc", mount(c"proc", "/proc".as_ref(), "").map_err(covered))?;
         // No bwrap is to gain anything from being set-id.
@@ -1126,7 +1147,6 @@ const LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET: u64 = 1;
 const LANDLOCK_SCOPE_SIGNAL: u64 = 2;
 const LOCK_EX: i64 = 2;
 const LOCK_NB: i64 = 4;
-const LOCK_SH: i64 = 1;
 const MOUNT_ATTR_NODEV: u64 = 4;
 const MOUNT_ATTR_NOSUID: u64 = 2;
 const MOUNT_ATTR_RDONLY: u64 = 1;
@@ -1319,18 +1339,16 @@ const ARG2: u32 = 32;
 const IOCTL: [u32; 2] = [16, 29];
 /// Denied, of this call. What is done to the caller's terminal by the first lines would last longer
 /// than the jail.
-const IOCTLS: [u32; 15] = [
+const IOCTLS: [u32; 13] = [
     0x5412,      // TIOCSTI types into it
     0x541c,      // TIOCLINUX does, too
     0x540c,      // TIOCEXCL: nobody else could open it
-    0x541d,      // TIOCCONS takes what is for the console
     0x5423,      // TIOCSETD: what another line discipline makes of it
-    0x5437,      // TIOCVHANGUP
-    0x5457,      // TIOCSLCKTRMIOS: its settings could not be changed
     0x4b3a,      // KDSETMODE: a console that shows no text
     0x4b45,      // KDSKBMODE: a console without a keyboard
     0x5000_9401, // BTRFS_IOC_SNAP_CREATE: a snapshot has what is hidden
     0x5000_9417, // BTRFS_IOC_SNAP_CREATE_V2
+    0x5000_940f, // BTRFS_IOC_SNAP_DESTROY: even if it is locked
     0x5000_943f, // BTRFS_IOC_SNAP_DESTROY_V2: by number, wherever it is
     0xc050_6617, // FS_IOC_ADD_ENCRYPTION_KEY: a key of your quota, that stays
     0xc040_6618, // FS_IOC_REMOVE_ENCRYPTION_KEY locks the directory
@@ -1353,6 +1371,7 @@ const RULES: &[Rule] = &[
     (&[[248, 217], [249, 218], [250, 219]], &[], DENY), // add_key, request_key, keyctl: your keys
     (&[[425, 425], [304, 265]], &[], DENY), // io_uring_setup, open_by_handle_at: around the rules
     (&[[298, 241]], &[], DENY), // perf_event_open watches more than its own process
+    (&[[103, 116]], &[], DENY), // syslog: what the kernel tells of the host
     (&[[302, 261]], &[(ARG2, 0), (ARG2 + 4, 0)], ALLOW), // prlimit64(, , NULL) only asks for limits
     (&[[302, 261]], &[(ARG1, 4)], DONE), // prlimit64(, RLIMIT_CORE): 1 is to stay. (gpg would end
     (&[[160, 164]], &[(ARG0, 4)], DONE), // setrlimit(RLIMIT_CORE)   if it were denied that.)
@@ -1385,20 +1404,15 @@ fn filter(userns: bool) -> Vec<u8> {
     // Each rule finds the number of the call loaded, and leaves it so. As for socket(AF_VSOCK):
     //   equal 41, else skip 4; load ARG0; equal 40, else skip 1; answer; load NR
     let mut emit = |numbers: [u32; 2], conditions: &[(u32, u32)], what| {
-        let mut rule = vec![(equal, 0, 0, numbers[CPU])];
-        for (offset, value) in conditions {
-            rule.extend([(load, 0, 0, *offset), (equal, 0, 0, *value)]);
+        // It is built from its end, so that what is to be skipped is there already: all, or, if a
+        // value was loaded, all but the last step.
+        let mut rule = vec![(load, 0, 0, NR), (answer, 0, 0, what)];
+        for (offset, value) in conditions.iter().rev() {
+            rule.push((equal, 0, rule.len() as u8 - 1, *value));
+            rule.push((load, 0, 0, *offset));
         }
-        rule.extend([(answer, 0, 0, what), (load, 0, 0, NR)]);
-        // If a value is not equal, the last step is next; if the number is not, the next rule is.
-        let last = rule.len() as u8 - 1;
-        for (step, next) in rule.iter_mut().zip(1..) {
-            if step.0 == equal {
-                step.2 = last - next;
-            }
-        }
-        rule[0].2 = last;
-        code.extend(rule);
+        rule.push((equal, 0, rule.len() as u8, numbers[CPU]));
+        code.extend(rule.into_iter().rev());
     };
     for value in IOCTLS {
         emit(IOCTL, &[(ARG1, value)], DENY);
