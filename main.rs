@@ -202,9 +202,14 @@ fn quoted(word: impl AsRef<OsStr>) -> String {
 // ---- 1. Words become options. Nothing here looks at a file system, but for a forgotten =.
 
 fn parse() -> Result<Jail, String> {
-    let cwd = about("current-directory", env::current_dir())?;
-    let (fs, bwrap_bin, command) = ("default".into(), "bwrap".into(), vec!["sh".into()]);
-    let mut jail = Jail { cwd, fs, bwrap_bin, command, net: true, ..Jail::default() };
+    let mut jail = Jail {
+        cwd: about("current-directory", env::current_dir())?,
+        fs: "default".into(),
+        net: true,
+        bwrap_bin: "bwrap".into(),
+        command: vec!["sh".into()],
+        ..Jail::default()
+    };
     let words = env::var_os("AJAIL_ARGS").unwrap_or_default();
     for word in words.as_bytes().split(|b| *b == b';') {
         let word = OsStr::from_bytes(word.trim_ascii());
@@ -343,8 +348,8 @@ fn way_to(path: &Path, mut way: Way) -> Way {
                 way = way_to(&dir.with_file_name(target), way);
                 dir = dir.canonicalize().unwrap_or(dir); // the rest of PATH is there
             }
-            // (0, 0) is what is not there. No place that is mounted has it.
-            meta => way.push(meta.map_or((0, 0), |meta| (meta.dev(), meta.ino()))),
+            Ok(meta) => way.push((meta.dev(), meta.ino())),
+            Err(_) => way.push((0, 0)), // it is not there. No place that is mounted has this
         }
     }
     way
@@ -361,8 +366,9 @@ fn find_bwrap(name: &OsStr) -> Result<PathBuf, String> {
     let dirs = env::split_paths(&path).filter(|dir| dir.is_absolute());
     // "/" is for a --bwrap-bin=/a/path, which join leaves as it is.
     let mut bins = dirs.chain(["/".into()]).map(|dir| dir.join(name));
+    let bwrap = bins.find(|bin| bin.is_file());
     let why = format!("not on your PATH, {}: see mkbwrap.sh, or --bwrap-bin=", quoted(&path));
-    about(name, bins.find(|bin| bin.is_file()).ok_or(why))
+    about(name, bwrap.ok_or(why))
 }
 
 fn look_at_host(jail: &mut Jail) -> Result<(), String> {
@@ -398,7 +404,10 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     jail.dot_ajail = dot_ajail.canonicalize().unwrap_or(dot_ajail);
     // Other users could put files where a root fs lets everybody write, as in its /tmp, or run a
     // set-id file that a jail left there.
-    let closed = |dir: &Path| dir.metadata().is_ok_and(|it| it.mode() & 0o77 == 0);
+    let closed = |dir: &Path| {
+        let meta = dir.metadata();
+        meta.is_ok_and(|meta| meta.mode() & 0o77 == 0)
+    };
     let inside = jail.root_fs.starts_with(&jail.dot_ajail);
     let unreachable = closed(&jail.root_fs) || (inside && closed(&jail.dot_ajail));
     let why = "other users can enter it: chmod 700 it, or ~/.ajail if it is there";
@@ -500,7 +509,8 @@ fn make_clone(jail: &Jail, name: OsString) -> Result<PathBuf, String> {
     let plain = Path::new(&name).file_name() == Some(&name);
     require(plain, &name, "no / in a clone's name, and no ..")?;
     // A directory for each repository: its path with + for /, and a + or \ in it escaped.
-    let path = jail.cwd.as_os_str().as_bytes().escape_ascii().to_string();
+    let path = jail.cwd.as_os_str().as_bytes();
+    let path = path.escape_ascii().to_string();
     let path = path.replace('+', r"\+").replace('/', "+");
     let clones = jail.dot_ajail.join("clone").join(path);
     let dir = clones.join(&name);
@@ -513,12 +523,14 @@ fn make_clone(jail: &Jail, name: OsString) -> Result<PathBuf, String> {
     // They are as secret as the repository, so that others may read none.
     let new = about(&clones, make_locked(&clones, ".new."))?;
     let mut maker = Command::new("/proc/self/exe");
-    maker.env_clear().env("HOME", env::var_os("HOME").unwrap_or_default());
-    maker.current_dir(&new);
+    let home = env::var_os("HOME").unwrap_or_default();
+    maker.env_clear().env("HOME", home).current_dir(&new);
     for (option, path) in
         [("--fs=", &jail.root_fs), ("--bwrap-bin=", &jail.bwrap), ("--rol=", &git)]
     {
-        maker.arg([option.as_ref(), path.as_os_str()].join(OsStr::new("")));
+        let mut option = OsString::from(option);
+        option.push(path);
+        maker.arg(option);
     }
     maker.args(["--quiet", "--no-net", "sh", "-c", MAKE_CLONE, "sh", &quoted(&jail.cwd)]);
     let status = supervise(maker.args([&name, git.as_os_str()]), 0o022, || Ok(()))?;
@@ -542,7 +554,8 @@ fn make_locked(dir: &Path, prefix: &str) -> io::Result<PathBuf> {
     // One ajail after the other, as making and locking are two steps.
     let _turn = lock(dir, LOCK_EX)?;
     for entry in fs::read_dir(dir)?.flatten() {
-        let ours = entry.file_name().as_bytes().starts_with(prefix.as_bytes());
+        let name = entry.file_name();
+        let ours = name.as_bytes().starts_with(prefix.as_bytes());
         if ours && lock(&entry.path(), LOCK_EX | LOCK_NB).is_ok() {
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -629,24 +642,21 @@ fn open_places(jail: &mut Jail) -> Result<Vec<(PathBuf, Place, File)>, String> {
     Ok(opened)
 }
 
-/// Returns a new mount of the place; or, if it is Overlaid or Hidden, the file that was opened. None
-/// means that the place is skipped.
+/// Returns a new mount of the place; or the file that was opened, if it is Overlaid or Hidden; or
+/// None, if it is skipped.
 fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<File>, String> {
-    let taken = dst == Path::new("/dev") || dst.starts_with("/proc");
-    let taken = taken || (dst == Path::new("/") && !place.in_root_fs);
-    require(!taken, dst, "the jail has its own: cd into a project")?;
     if place.in_root_fs {
         place.src = clean(&jail.root_fs, dst.strip_prefix("/").unwrap_or(dst));
     }
-    // Nobody asked for the parts of a clone's origin, nor for fresh directories.
+    // Nobody asked for fresh directories, nor for each part of a clone's origin.
     let fresh = place.in_root_fs && place.kind == Hidden;
-    let asked_for = !fresh && !dst.starts_with("/ajail/origin");
+    let silent = fresh || dst.starts_with("/ajail/origin");
     let opened = open(None, &place.src);
     // What was misread in AJAIL_ARGS is not skipped: it may have been to hide something.
     let text = place.src.to_string_lossy();
     let misread = [" --", ",--", "/~/"].iter().any(|slip| text.contains(slip));
     if place.if_there && !misread && opened.as_ref().is_err_and(is_missing) {
-        if asked_for {
+        if !silent {
             jail.say(dst, "not there, skipped");
         }
         return Ok(None);
@@ -655,7 +665,7 @@ fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<F
     let file = about(&place.src, opened)?;
     let meta = about(&place.src, file.metadata())?;
     check_place(jail, dst, place, &file, &meta)?;
-    if asked_for {
+    if !silent {
         jail.say(dst, &describe(dst, place, &meta));
     }
     let mount = match place.kind {
@@ -695,6 +705,9 @@ fn check_place(
     meta: &Metadata,
 ) -> Result<(), String> {
     let src = &place.src;
+    let over_root = dst == Path::new("/") && !place.in_root_fs;
+    let taken = over_root || dst == Path::new("/dev") || dst.starts_with("/proc");
+    require(!taken, dst, "the jail has its own: cd into a project")?;
     if place.kind == Writable && !place.in_root_fs {
         // Whatever SRC is by now, this is where what was opened is.
         let path = about(src, fs::read_link(fd_path(file)))?;
@@ -780,8 +793,8 @@ impl Stage {
         let Some((at, (outer, _))) = outer else {
             let name = format!("root{}", self.mounted.len()); // "/" comes first, as root0
             if dst != Path::new("/") {
-                let bind = ["--dev-bind".into(), format!("{STAGE}/{name}").into(), dst.into()];
-                self.in_dev.extend(bind);
+                let path = format!("{STAGE}/{name}").into();
+                self.in_dev.extend(["--dev-bind".into(), path, dst.into()]);
             }
             return make(&self.dir, name, dir).map(Some);
         };
@@ -793,7 +806,7 @@ impl Stage {
         self.mount_point(&at, dst, dir).map(Some)
     }
 
-    /// The mount that shows the place. FILE is that already, unless the place is Overlaid or Hidden.
+    /// The mount that shows the place. FILE is that already, unless it is Overlaid or Hidden.
     fn tree(&self, place: &Place, file: File, dir: bool) -> io::Result<File> {
         let new = |name: &str, dir| make(&self.dir, format!("{name}{}", self.mounted.len()), dir);
         match place.kind {
@@ -966,9 +979,9 @@ fn argv(jail: &Jail, in_dev: &[OsString]) -> Vec<OsString> {
 }
 
 const BEYOND: &str = "
-# ajail makes the mounts that are listed above, and bwrap gets them as one, or one more for each in
-# /dev. All else of the host is read-only where bwrap starts. ajail also adds a filter, Landlock, a
-# PID namespace that ends with it, and a session keyring. The jail gets no other descriptors, and can
+# ajail makes the mounts that are listed above. bwrap gets them as one, and those in /dev singly. All
+# else of the host is read-only where bwrap starts. ajail also adds a filter, Landlock, a PID
+# namespace that ends with it, and a session keyring. The jail gets no other descriptors, and can
 # make no core dumps. (If one of these cannot be had, a line above says so.)
 ";
 
@@ -978,7 +991,9 @@ fn dry_run(jail: &Jail) -> Result<i32, String> {
         text += &format!("{}\n", line.replacen("ajail:", "#", 1));
     }
     text += &format!("env -i {}", quoted(&jail.bwrap));
-    for word in argv(jail, &[]).iter().chain([&"--".into()]).chain(&jail.command) {
+    let mut words = argv(jail, &[]);
+    words.push("--".into());
+    for word in words.iter().chain(&jail.command) {
         text += if word.as_bytes().starts_with(b"--") { " \\\n  " } else { " " };
         text += &quoted(word);
     }
@@ -1113,7 +1128,8 @@ fn supervise(
     signal(SIGINT, int); // for the next child
     signal(SIGQUIT, quit);
     restore_foreground(terminal, foreground);
-    Ok(status.code().unwrap_or(128 + status.signal().unwrap_or_default()))
+    let ended_by = status.signal().unwrap_or_default();
+    Ok(status.code().unwrap_or(128 + ended_by))
 }
 
 /// A shell in the jail makes its own process group the terminal's foreground group. It cannot undo
