@@ -256,7 +256,12 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         }
         ("--rw" | "--ro" | "--rol" | "--hide", _) | ("--dev" | "--mount", Some(_)) => {
             let parsed = parse_place(jail, name, value.unwrap_or(".".as_ref()));
-            about(word, parsed.ok_or("write it as --mount=SRC,DST,KIND, or as --dev=/dev/NAME"))?;
+            about(
+                word,
+                parsed.ok_or(
+                    "write it as --mount=SRC,DST,KIND (rw, ro, rol, hide, dev), or --dev=/dev/NAME",
+                ),
+            )?;
         }
         ("--clone", _) => jail.clone = Some(text.into()),
         ("--net" | "--no-net", None) => jail.net = name == "--net",
@@ -268,12 +273,10 @@ fn parse_option(jail: &mut Jail, word: &OsStr) -> Result<(), String> {
         ("--quiet", None) => jail.quiet = true,
         ("--help" | "-h", None) => end(print(USAGE)?),
         ("--version", None) => end(print(concat!("ajail ", env!("CARGO_PKG_VERSION"), "\n"))?),
-        _ => {
-            return about(
-                word,
-                Err("no such option, or its =VALUE is missing or too much: see ajail --help"),
-            );
+        ("--fs" | "--dev" | "--mount" | "--cap-add" | "--bw" | "--bwrap-bin", None) => {
+            return about(word, Err("write a = and the value behind it: see ajail --help"));
         }
+        _ => return about(word, Err("no such option, or none with a value: see ajail --help")),
     }
     Ok(())
 }
@@ -386,7 +389,7 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
         require(
             !meet(&way_to(dir, vec![]), &bwrap),
             &jail.bwrap,
-            "lies here or in the root fs, where a jail could have put it: cd elsewhere",
+            "it lies in this directory or in the root fs, where a jail may have put it: cd elsewhere",
         )?;
     }
     jail.way_to_dot_ajail = way_to(&dot_ajail, vec![]);
@@ -472,9 +475,11 @@ partial='^(remote[.].*[.]promisor|extensions[.]partialclone)$'
 ! git -C $origin config --get-regexp \"$partial\" >/dev/null 2>&1 ||
     refuse \"$what\" 'a partial clone: git fetch --refetch --no-filter, unset remote.NAME.promisor'
 said=$(git -C $origin rev-parse --verify HEAD 2>&1) ||
-    refuse \"$what\" \"no commit to clone: $said\"
+    refuse \"$what\" \"no commit to clone: git commit first. $said\"
 git check-ref-format --branch \"$branch\" >/dev/null 2>&1 ||
     refuse \"$branch\" 'no branch can have this name'
+[ \"$(git -C $origin symbolic-ref -q HEAD)\" != \"refs/heads/$branch\" ] ||
+    refuse \"$branch\" 'your repository has this branch checked out, and would refuse the push'
 clone() { # gc in the background would leave its lock when the jail ends
     ! git -C $origin show-ref -q --verify \"refs/heads/$branch\" || set -- --branch \"$branch\"
     git -c checkout.workers=0 clone --quiet --no-hardlinks -c push.autoSetupRemote=true \\
@@ -1036,29 +1041,27 @@ fn look_up(jail: &Jail, root: &File) -> i32 {
     let name = &jail.command[0];
     let path = env::var_os("AJAIL_ENV_PATH").unwrap_or(PATH.into());
     let mut dirs: Vec<_> = env::split_paths(&path).collect();
+    let fs = quoted(&jail.fs);
+    let mut why = format!("not in the root fs: ajail --fs={fs} --fs-edit apt-get install …");
     if name.as_bytes().contains(&b'/') {
         dirs = vec![jail.cwd.clone()];
+        why = "the jail has no such file".into();
     }
     let mut status = 127;
     for dir in dirs {
         let path = jail.cwd.join(dir).join(name);
+        if path.starts_with("/dev") || path.starts_with("/proc") || !jail.extra.is_empty() {
+            return 0; // what bwrap makes or mounts is not in ROOT
+        }
         let found = openat2(fd(root), &path, RESOLVE_IN_ROOT).and_then(|file| file.metadata());
-        // What bwrap makes or mounts is not in ROOT.
-        let by_bwrap = path.starts_with("/dev") || path.starts_with("/proc");
-        let missing = found.as_ref().is_err_and(is_missing);
-        let unfit = found.is_ok_and(|meta| meta.is_dir() || meta.mode() & 0o111 == 0);
-        if by_bwrap || !jail.extra.is_empty() || !(missing || unfit) {
-            return 0; // it runs, or bwrap says why not
-        }
-        if unfit {
-            status = 126;
-        }
+        let unfit = match found {
+            Err(error) if is_missing(&error) => continue,
+            Ok(meta) if meta.is_dir() => "a directory, and no program",
+            Ok(meta) if meta.mode() & 0o111 == 0 => "not executable: chmod +x",
+            _ => return 0, // it runs, or bwrap says why not
+        };
+        (status, why) = (126, unfit.into());
     }
-    let fs = quoted(&jail.fs);
-    let why = match status {
-        126 => "it is a directory, or not executable: chmod +x".into(),
-        _ => format!("not in the jail. For a package: ajail --fs={fs} --fs-edit apt-get install …"),
-    };
     refuse(&format!("{}: {why}", quoted(name)));
     status
 }

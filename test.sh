@@ -505,7 +505,7 @@ no_command() {
 	printf '#!/bin/sh\necho ran' >run && chmod +x run
 	ln -s run link
 	ends 127 ajail nosuch >out 2>&1
-	is "$(cat out)" 'ajail: nosuch: not in the jail. For a package: ajail --fs=default --fs-edit apt-get install …'
+	is "$(cat out)" 'ajail: nosuch: not in the root fs: ajail --fs=default --fs-edit apt-get install …'
 	{
 		ends 127 ajail ./nosuch
 		ends 127 ajail /etc/passwd/x
@@ -514,7 +514,9 @@ no_command() {
 		ends 126 ajail "$P/plain"
 	} >out 2>&1
 	is "$(grep -c ^ajail: out) $(wc -l <out)" '5 5'
-	has "$(cat out)" "$P/plain: it is a directory, or not executable: chmod +x"
+	has "$(cat out)" "$P/plain: not executable: chmod +x"
+	has "$(cat out)" '/etc: a directory'
+	has "$(cat out)" './nosuch: the jail has no such file'
 	# Where it is found, it runs.
 	for command in ./run ./link "$P/link" ../proj/run; do is "$(jail "$command")" ran; done
 	is "$(AJAIL_ENV_PATH=/nosuch:. jail run)" ran
@@ -750,6 +752,8 @@ why_not() {
 	ln -s run "$P/l"
 	refused "symlink $P/l leads to run" --hide=l true
 	refused '--dev=kvm: write it as' --dev=kvm true
+	refused '--fs: write a = and the value behind it' --fs default true
+	refused '--rl=.git: no such option' --rl=.git true
 	refused 'not there: ajail --fs=default --fs-edit mkdir -p /root/.cache' --home-edit=.cache true
 	own_fs
 	ln -sfn /usr/share "$FS/own/opt/link"
@@ -2233,6 +2237,7 @@ clone_refused() {
 	refused 'no /' --clone=a/b true
 	refused 'no /' --clone=.. true
 	refused 'ajail: a b: no branch can have this name' --clone='a b' true
+	refused 'checked out' --clone="$(git symbolic-ref --short HEAD)" true
 	own_fs
 	mv "$FS/own/usr/bin/git" ../git
 	finally "mv ../git '$FS/own/usr/bin/git'"
