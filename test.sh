@@ -113,7 +113,7 @@ if [ -z "${STAGE-}" ]; then
 	if [ "$WORD" = bench ]; then
 		target=$(uname -m)-unknown-linux-gnu
 		RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --quiet --target "$target" &&
-			cp "target/$target/release/ajail" "$T/bin/ajail-static" || echo "no static build: see README.md"
+			cp "target/$target/release/ajail" "$T/bin/ajail-static" || echo "no static build: it needs a static C library"
 		STAGE=bench as_user bash "$T/test.sh"
 		exit
 	fi
