@@ -2013,7 +2013,7 @@ with_pasta() {
 		my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]"); print $s ? <$s> : "$!\n";
 	X
 	is "$(jail perl get.pl "$port")" $'ran\nhost'
-	is "$($pasta ajail --quiet perl get.pl "$port")" $'ran\nConnection refused'
+	is "$($pasta env ajail --quiet perl get.pl "$port")" $'ran\nConnection refused'
 }
 
 claim 'with --no-net, a proxy on a mounted socket is the only way out' with_proxy
