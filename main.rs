@@ -3,7 +3,7 @@
 //! It promises that the program
 //! - sees a root file system (root fs) of its own, the current directory, and what you name. It
 //!   reaches no other file of the host, and no process, variable, descriptor or abstract socket. It
-//!   cannot use a key of yours. (With the network it gets a copy of /etc/resolv.conf.);
+//!   cannot use a key of yours. With the network it gets a copy of /etc/resolv.conf;
 //! - cannot write what is locked, and cannot see what is hidden;
 //! - has no privilege, even where root runs ajail;
 //! - leaves only this behind: changes in what the status calls "kept", a clone, and what it pushed;
@@ -82,6 +82,7 @@ struct Jail {
     userns: bool,
     bwrap_bin: OsString,
     extra: Vec<OsString>, // arguments for bwrap
+    last: OsString,       // the option before the command
     dry_run: bool,
     quiet: bool,
     command: Vec<OsString>,
@@ -105,6 +106,7 @@ struct Place {
     src: PathBuf,
     in_root_fs: bool,
     if_there: bool, // else it is skipped: not every project and root fs has it
+    silent: bool,   // nobody asked for it
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -148,7 +150,8 @@ fn run() -> Result<i32, String> {
     // The kernel itself uses the keys of a session keyring, whatever the filter says. A kernel
     // that has no keys is fine.
     if let Err(error) = call("keyctl", &[KEYCTL_JOIN_SESSION_KEYRING]) {
-        let why = format!("{error}: each jail uses one key of your quota, see /proc/key-users");
+        let why =
+            format!("{error}: is your quota of keys used up (/proc/key-users), or keyctl denied?");
         require(error.kind() == Unsupported, "keyring", &why)?;
     }
     // As it starts, bwrap has a /proc of the host open, in which root may write.
@@ -221,19 +224,18 @@ fn parse() -> Result<Jail, String> {
         place.if_there = true;
     }
     let mut argv = env::args_os().skip(1).peekable();
-    let mut last = OsString::new();
     while let Some(word) = argv.next_if(|word| word.as_bytes().starts_with(b"-")) {
-        last = word;
-        if last == "--" {
+        jail.last = word.clone();
+        if word == "--" {
             break;
         }
-        parse_option(&mut jail, &last)?;
+        parse_option(&mut jail, &word)?;
     }
     if let Some(next) = argv.peek() {
-        let takes_path = matches!(last.to_str(), Some("--rw" | "--ro" | "--rol" | "--hide"));
-        let name = quoted(&last);
+        let takes_path = matches!(jail.last.to_str(), Some("--rw" | "--ro" | "--rol" | "--hide"));
+        let name = quoted(&jail.last);
         let why = format!("did you mean {name}={0}? To run it: {name} -- {0}", quoted(next));
-        require(!takes_path || !Path::new(next).exists(), &last, &why)?;
+        require(!takes_path || !Path::new(next).exists(), &jail.last, &why)?;
         jail.command = argv.collect();
     }
     Ok(jail)
@@ -299,7 +301,7 @@ fn parse_place(jail: &mut Jail, name: &str, value: &OsStr) -> Option<()> {
         "ro" => Overlaid,
         "rol" => Locked,
         "hide" => Hidden,
-        // Not what everybody may put into /dev/shm.
+        // /dev/shm has no devices, but files of everybody's.
         "dev" if src.starts_with("/dev") && !src.starts_with("/dev/shm") => Device,
         _ => return None,
     };
@@ -339,8 +341,14 @@ type Id = (u64, u64);
 /// may write in one of them could have the path lead to another file.
 type Way = Vec<Id>;
 
-/// The way to /a/l/x, where l leads to /b: those of /, /a, / again, /b, /b/x.
-fn way_to(path: &Path, mut way: Way) -> Way {
+/// The way to /a/l/x, where l leads to /b: /, /a, / again, /b, /b/x.
+fn way_to(path: &Path) -> Way {
+    let mut way = vec![];
+    walk(path, &mut way);
+    way
+}
+
+fn walk(path: &Path, way: &mut Way) {
     let mut dir = PathBuf::new();
     for part in path.components() {
         dir.push(part);
@@ -348,14 +356,13 @@ fn way_to(path: &Path, mut way: Way) -> Way {
             // A symlink may lead in a circle: after 999 steps none is followed any more.
             Ok(meta) if meta.is_symlink() && way.len() < 999 => {
                 let target = dir.read_link().unwrap_or_default();
-                way = way_to(&dir.with_file_name(target), way);
+                walk(&dir.with_file_name(target), way); // from / on, if it is absolute
                 dir = dir.canonicalize().unwrap_or(dir); // the rest of PATH is there
             }
             Ok(meta) => way.push((meta.dev(), meta.ino())),
             Err(_) => way.push((0, 0)), // it is not there. No place that is mounted has this
         }
     }
-    way
 }
 
 /// Whether one lies on the way to the other. Whoever can write to the one can replace the other.
@@ -376,7 +383,7 @@ fn find_bwrap(name: &OsStr) -> Result<PathBuf, String> {
 
 fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     jail.bwrap = find_bwrap(&jail.bwrap_bin)?;
-    let bwrap = way_to(&jail.bwrap, vec![]);
+    let bwrap = way_to(&jail.bwrap);
     let dot_ajail = clean("/", env::var_os("HOME").unwrap_or_default()).join(".ajail");
     let root_fses = dot_ajail.join("fs");
     let root_fs = root_fses.join(&jail.fs);
@@ -387,20 +394,20 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
     require(mine, &root_fs, "no root fs of yours, but another user's")?;
     for dir in [&jail.cwd, &root_fs] {
         require(
-            !meet(&way_to(dir, vec![]), &bwrap),
+            !meet(&way_to(dir), &bwrap),
             &jail.bwrap,
-            "it lies in this directory or in the root fs, where a jail may have put it: cd elsewhere",
+            "it lies in this directory or in the root fs, where a jail may put it: cd elsewhere",
         )?;
     }
-    jail.way_to_dot_ajail = way_to(&dot_ajail, vec![]);
+    jail.way_to_dot_ajail = way_to(&dot_ajail);
     jail.off_limits = vec![bwrap];
     for path in [Path::new("/proc/self/exe"), &root_fses, &root_fs] {
-        jail.off_limits.push(way_to(path, vec![]));
+        jail.off_limits.push(way_to(path));
     }
     for entry in fs::read_dir(root_fses).into_iter().flatten().flatten() {
         let kind = entry.file_type();
         if kind.is_ok_and(|kind| kind.is_symlink()) {
-            jail.off_limits.push(way_to(&entry.path(), vec![])); // a root fs that lies elsewhere
+            jail.off_limits.push(way_to(&entry.path())); // a root fs that lies elsewhere
         }
     }
     jail.root_fs = about(&root_fs, root_fs.canonicalize())?;
@@ -420,7 +427,7 @@ fn look_at_host(jail: &mut Jail) -> Result<(), String> {
 // ---- 3. Places: what is to be seen where.
 
 fn of_host(kind: Kind, src: PathBuf) -> Place {
-    Place { kind, src, in_root_fs: false, if_there: false }
+    Place { kind, src, in_root_fs: false, if_there: false, silent: false }
 }
 
 /// Its source is the same path there.
@@ -440,7 +447,8 @@ fn add_places(jail: &mut Jail) {
     places.entry("/".into()).or_insert(in_root_fs(Overlaid));
     for dir in ["/tmp", "/run", "/run/lock"] {
         // Fresh ones, if the root fs has them.
-        places.entry(dir.into()).or_insert(Place { if_there: true, ..in_root_fs(Hidden) });
+        let fresh = Place { if_there: true, silent: true, ..in_root_fs(Hidden) };
+        places.entry(dir.into()).or_insert(fresh);
     }
     if let (true, Ok(src)) = (jail.net, fs::canonicalize("/etc/resolv.conf")) {
         // Where the root fs has a symlink, as to systemd's, what it leads to counts. (A jail may
@@ -477,7 +485,7 @@ partial='^(remote[.].*[.]promisor|extensions[.]partialclone)$'
 said=$(git -C $origin rev-parse --verify HEAD 2>&1) ||
     refuse \"$what\" \"no commit to clone: git commit first. $said\"
 git check-ref-format --branch \"$branch\" >/dev/null 2>&1 ||
-    refuse \"$branch\" 'no branch can have this name'
+    refuse \"$branch\" 'no branch can have this name (with a space, for one)'
 [ \"$(git -C $origin symbolic-ref -q HEAD)\" != \"refs/heads/$branch\" ] ||
     refuse \"$branch\" 'your repository has this branch checked out, and would refuse the push'
 clone() { # gc in the background would leave its lock when the jail ends
@@ -525,7 +533,8 @@ fn make_clone(jail: &Jail, name: OsString) -> Result<PathBuf, String> {
     require(!jail.dry_run, &dir, "there is no such clone yet, and a dry run makes none")?;
     let git = jail.cwd.join(".git");
     require(git.exists(), &git, "no repository here: cd to the top of one")?;
-    // They are as secret as the repository, so that others may read none.
+    // They are as secret as the repository, so that others may read none. (No clone has a name with
+    // a dot first, as no branch has.)
     let new = about(&clones, make_locked(&clones, ".new."))?;
     let mut maker = Command::new("/proc/self/exe");
     let home = env::var_os("HOME").unwrap_or_default();
@@ -556,7 +565,7 @@ fn make_locked(dir: &Path, prefix: &str) -> io::Result<PathBuf> {
         call("flock", &[fd(&file), how])?;
         Ok::<_, io::Error>(file)
     };
-    // One ajail after the other, as making and locking are two steps.
+    // One ajail after the other: making and locking are two steps, and so is looking and removing.
     let _turn = lock(dir, LOCK_EX)?;
     for entry in fs::read_dir(dir)?.flatten() {
         let name = entry.file_name();
@@ -587,13 +596,16 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
         ("reftable", pushed), // all refs in one, refs/replace with them
         ("logs", Overlaid),   // git writes them; your next commit would follow a symlink there
     ] {
-        let place = of_host(kind, clean(&git, part));
+        let place = Place { silent: true, ..of_host(kind, clean(&git, part)) };
         // If objects/info were missing, the jail could make it: then it is refused.
         if place.src.exists() || part == "objects/info" {
             in_origin.insert(origin(part.as_ref()), place);
         }
     }
-    // What is hidden in your .git, or locked there, is so in the origin.
+    // Named in your .git:       holds in the origin   in the clone's own .git
+    //   --hide                  yes                   no
+    //   --rol                   yes                   if it is not from AJAIL_ARGS
+    //   --rol=.git itself       it is locked anyway   if it is not from AJAIL_ARGS
     for (dst, place) in &jail.places {
         let Ok(part) = dst.strip_prefix(&git) else { continue };
         if place.kind == Hidden || (place.kind == Locked && dst != &git) {
@@ -601,7 +613,6 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
             in_origin.insert(origin(part), Place { src: place.src.clone(), ..*place });
         }
     }
-    // Options of AJAIL_ARGS, and --hide, mean your .git. They do not concern the clone's own.
     jail.places.retain(|dst, place| {
         let yours = place.if_there || place.kind == Hidden;
         !(dst.starts_with(&git) && yours)
@@ -653,15 +664,12 @@ fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<F
     if place.in_root_fs {
         place.src = clean(&jail.root_fs, dst.strip_prefix("/").unwrap_or(dst));
     }
-    // Nobody asked for fresh directories, nor for each part of a clone's origin.
-    let fresh = place.in_root_fs && place.kind == Hidden;
-    let silent = fresh || dst.starts_with("/ajail/origin");
     let opened = open(None, &place.src);
     // What was misread in AJAIL_ARGS is not skipped: it may have been to hide something.
     let text = place.src.to_string_lossy();
     let misread = [" --", ",--", "/~/"].iter().any(|slip| text.contains(slip));
     if place.if_there && !misread && opened.as_ref().is_err_and(is_missing) {
-        if !silent {
+        if !place.silent {
             jail.say(dst, "not there, skipped");
         }
         return Ok(None);
@@ -670,7 +678,7 @@ fn open_place(jail: &mut Jail, dst: &Path, place: &mut Place) -> Result<Option<F
     let file = about(&place.src, opened)?;
     let meta = about(&place.src, file.metadata())?;
     check_place(jail, dst, place, &file, &meta)?;
-    if !silent {
+    if !place.silent {
         jail.say(dst, &describe(dst, place, &meta));
     }
     let mount = match place.kind {
@@ -716,19 +724,24 @@ fn check_place(
     if place.kind == Writable && !place.in_root_fs {
         // Whatever SRC is by now, this is where what was opened is.
         let path = about(src, fs::read_link(fd_path(file)))?;
-        let way = way_to(&path, vec![]);
+        let way = way_to(&path);
+        let found = way.last() == Some(&(meta.dev(), meta.ino()));
+        require(found, src, "it was moved while ajail looked at it: try again")?;
         let in_clones = path.strip_prefix(jail.dot_ajail.join("clone"));
         // ~/.ajail/clone/REPOSITORY/NAME, or in it
         let in_one = in_clones.is_ok_and(|rest| rest.components().count() > 1);
-        let dot_ajail = (!in_one).then_some(&jail.way_to_dot_ajail);
-        let mut limits = jail.off_limits.iter().chain(dot_ajail);
-        let found = way.last() == Some(&(meta.dev(), meta.ino()));
-        let why = "writable, it could change the next jail: cd into a project, or --ro";
-        require(found && !limits.any(|limit| meet(limit, &way)), src, why)?;
+        let meets = |limit| meet(limit, &way);
+        let met = jail.off_limits.iter().any(meets) || (!in_one && meets(&jail.way_to_dot_ajail));
+        let why = "a jail that may write here could change the next jail: cd into a project";
+        require(!met, src, why)?;
     }
     // Of the directories of all users, /tmp for one, a jail would see your sockets there.
     let of_all = dst == jail.cwd && meta.mode() & 0o1002 == 0o1002;
-    require(!of_all || place.kind == Hidden, src, "everybody's: cd into a directory of your own")?;
+    require(
+        !of_all || place.kind == Hidden,
+        src,
+        "all users may write here: cd into a directory of your own",
+    )?;
     let fits = place.kind != Overlaid || meta.is_dir() || meta.is_file();
     require(fits, src, "not for this sort of file: use rol")
 }
@@ -767,8 +780,8 @@ struct Stage {
 
 fn prepare_stage(disk: &Option<Disk>) -> io::Result<Stage> {
     // If the jail ever reached the host's files through bwrap, it could only read them, and could
-    // not chmod its devices. Slave: what the host mounts or unmounts later, it does here, too.
-    // (Places are clones, and stay as they are.)
+    // not chmod its devices. Slave: what the host mounts or unmounts later, it does here, too, and
+    // what it mounts is not read-only. (Places are clones, and stay as they are.)
     set_attributes(&open(None, "/".as_ref())?, MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, MS_SLAVE)?;
     mount(c"tmpfs", STAGE.as_ref(), "mode=0755")?;
     let dir = open(None, STAGE.as_ref())?;
@@ -792,15 +805,16 @@ impl Stage {
 
     /// What the place is to be mounted on; or nothing, if the mount around it shows the same there.
     fn target(&mut self, dst: &Path, place: &Place, dir: bool) -> io::Result<Option<File>> {
-        // Around a place in /dev there may be another one there, but /dev itself is bwrap's.
+        if dst == Path::new("/") {
+            return make(&self.dir, "root0", dir).map(Some);
+        }
+        // A place in /dev can have another one around it, but /dev itself is bwrap's.
         let mut around = dst.ancestors().take_while(|at| *at != Path::new("/dev"));
         let outer = around.find_map(|at| self.mounted.get_key_value(at));
         let Some((at, (outer, _))) = outer else {
-            let name = format!("root{}", self.mounted.len()); // "/" comes first, as root0
-            if dst != Path::new("/") {
-                let path = format!("{STAGE}/{name}").into();
-                self.in_dev.extend(["--dev-bind".into(), path, dst.into()]);
-            }
+            let name = format!("root{}", self.mounted.len());
+            let path = format!("{STAGE}/{name}").into();
+            self.in_dev.extend(["--dev-bind".into(), path, dst.into()]);
             return make(&self.dir, name, dir).map(Some);
         };
         let shown = outer.src.join(dst.strip_prefix(at).unwrap_or(dst));
@@ -830,7 +844,7 @@ impl Stage {
                 let at = new("overlay", true)?;
                 mount(c"overlay", fd_path(&at).as_ref(), &options)
                     .map_err(|error| no_overlay(&place.src, error))?;
-                // AT is still the directory below. What has its name now is the overlay.
+                // AT is what the overlay covers. By the same name it is the overlay.
                 clone_mount(&new("overlay", true)?, 0)
             }
             Overlaid => {
@@ -844,22 +858,28 @@ impl Stage {
     /// What is at DST, in the mount at AT. If nothing is there, a directory or file is made.
     fn mount_point(&mut self, at: &Path, dst: &Path, dir: bool) -> io::Result<File> {
         let (outer, tree) = &self.mounted[at];
-        let (kind, mut src, mut here) = (outer.kind, outer.src.clone(), tree.try_clone()?);
-        let mut seen = at.to_owned();
+        let (kind, mut src, mut reached) = (outer.kind, outer.src.clone(), tree.try_clone()?);
+        let mut path = at.to_owned();
         for part in dst.strip_prefix(at).unwrap_or(dst) {
-            (seen, src) = (seen.join(part), src.join(part));
-            let on_the_way = seen != dst;
-            here = make(&here, part, dir || on_the_way)?;
+            path.push(part);
+            src.push(part);
+            let on_the_way = path != dst;
+            reached = make(&reached, part, dir || on_the_way)?;
             if kind == Writable && on_the_way {
-                // Where /p is writable and /p/a/.git locked, the jail could rename /p/a and put its
-                // own /p/a/.git there. A mount cannot be renamed: /p/a becomes one.
-                let pin = clone_mount(&here, 0)?;
-                attach(&pin, &here)?;
-                here = pin.try_clone()?;
-                self.mounted.insert(seen.clone(), (of_host(kind, src.clone()), pin));
+                reached = self.pin(&path, &src, &reached)?;
             }
         }
-        Ok(here)
+        Ok(reached)
+    }
+
+    /// Where /p is writable and /p/a/.git locked, the jail could rename /p/a and leave its own
+    /// /p/a/.git there. A mount cannot be renamed: /p/a becomes one.
+    fn pin(&mut self, path: &Path, src: &Path, dir: &File) -> io::Result<File> {
+        let pin = clone_mount(dir, 0)?;
+        attach(&pin, dir)?;
+        let inside = pin.try_clone()?;
+        self.mounted.insert(path.into(), (of_host(Writable, src.into()), pin));
+        Ok(inside)
     }
 }
 
@@ -930,8 +950,8 @@ fn make_disk(dir: &Path) -> io::Result<Disk> {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // The stage is not needed any more. (Nor is there a /proc, which a child has covered.) What
-        // cannot be removed now, the next start tries to remove.
+        // The host is read-only here, so ALL goes over the stage. (Nothing may need /proc, which a
+        // child has covered.) What cannot be removed now, the next start tries to remove.
         let stage = open(None, STAGE.as_ref());
         let attached = stage.and_then(|stage| attach(&self.all, &stage));
         if attached.is_ok() {
@@ -984,8 +1004,8 @@ fn argv(jail: &Jail, in_dev: &[OsString]) -> Vec<OsString> {
 }
 
 const BEYOND: &str = "
-# ajail makes the mounts that are listed above. bwrap gets them as one, and those in /dev singly. All
-# else of the host is read-only where bwrap starts. ajail also adds a filter, Landlock, a PID
+# ajail makes the mounts that are listed above. bwrap gets them as one, and those in /dev singly.
+# All else of the host is read-only where bwrap starts. ajail also adds a filter, Landlock, a PID
 # namespace that ends with it, and a session keyring. The jail gets no other descriptors, and can
 # make no core dumps. (If one of these cannot be had, a line above says so.)
 ";
@@ -1041,11 +1061,16 @@ fn look_up(jail: &Jail, root: &File) -> i32 {
     let name = &jail.command[0];
     let path = env::var_os("AJAIL_ENV_PATH").unwrap_or(PATH.into());
     let mut dirs: Vec<_> = env::split_paths(&path).collect();
-    let fs = quoted(&jail.fs);
-    let mut why = format!("not in the root fs: ajail --fs={fs} --fs-edit apt-get install …");
+    let [fs, last] = [&jail.fs, &jail.last].map(quoted);
+    let mut why = match jail.last.to_str() {
+        Some("--clone" | "--home-edit") => {
+            format!("no command in the root fs. Did you mean {last}=?")
+        }
+        _ => format!("no command in the root fs. Add it: ajail --fs={fs} --fs-edit apt-get …"),
+    };
     if name.as_bytes().contains(&b'/') {
         dirs = vec![jail.cwd.clone()];
-        why = "the jail has no such file".into();
+        why = "the jail sees no such file: is its directory mounted?".into();
     }
     let mut status = 127;
     for dir in dirs {
@@ -1107,6 +1132,8 @@ fn supervise(
     last_steps: impl Fn() -> Result<(), String> + Send + Sync + 'static,
 ) -> Result<i32, String> {
     let mut alive = about("/proc", File::open("/proc/self/cmdline"))?;
+    // The terminal sends Ctrl-C to ajail and to the program. Only the program is to act on it.
+    let (int, quit) = (signal(SIGINT, SIG_IGN), signal(SIGQUIT, SIG_IGN));
     let in_child = move || {
         // Armed first: from here on, the kernel kills this process when ajail ends.
         let armed = about("prctl", call("prctl", &[PR_SET_PDEATHSIG, SIGKILL]));
@@ -1115,6 +1142,8 @@ fn supervise(
             end(125); // nobody is to be told
         }
         umask(mask);
+        signal(SIGINT, int);
+        signal(SIGQUIT, quit);
         if let Err(why) = armed.and_then(|_| last_steps()) {
             end(refuse(&why));
         }
@@ -1125,8 +1154,6 @@ fn supervise(
     let terminal = File::open("/dev/tty").map_or(-1, File::into_raw_fd);
     let foreground = tcgetpgrp(terminal);
     let mut child = about("start", command.spawn())?;
-    // The terminal sends Ctrl-C to ajail and to the program. Only the program is to act on it.
-    let (int, quit) = (signal(SIGINT, SIG_IGN), signal(SIGQUIT, SIG_IGN));
     let status = about("wait", child.wait())?;
     signal(SIGINT, int); // for the next child
     signal(SIGQUIT, quit);
@@ -1384,6 +1411,7 @@ const RULES: &[Rule] = &[
     (&[[438, 438]], &[], DENY), // pidfd_getfd: bwrap has files of the host open as it starts
     (&[[41, 198]], &[(ARG0, 40)], DENY), // socket(AF_VSOCK): in no namespace
     (&[[41, 198]], &[(ARG0, 42)], DENY), // socket(AF_QIPCRTR): in no namespace
+    (&[[41, 198]], &[(ARG0, 38)], DENY), // socket(AF_ALG): finds keys by their numbers
     (&[[41, 198]], &[(ARG2, 11)], DENY), // socket(, , NETLINK_CONNECTOR): tells of every process
     (&[[141, 140]], &[(ARG0, 1)], DENY), // setpriority(PRIO_PGRP): the caller's process group
     (&[[251, 30]], &[(ARG0, 2)], DENY), // ioprio_set(IOPRIO_WHO_PGRP): the same
@@ -1396,7 +1424,8 @@ const RULES: &[Rule] = &[
     (&[[160, 164]], &[(ARG0, 4)], DONE), // setrlimit(RLIMIT_CORE)   if it were denied that.)
 ];
 /// A jail has one user, so that these could only do nothing, or fail; then apt, dpkg and tar stop.
-/// (aarch64 has no chown and lchown: fchown's number stands in.)
+/// (But with --cap-add, capset could drop what was added. aarch64 has no chown and lchown: fchown's
+/// number stands in.)
 #[rustfmt::skip]
 const ONE_USER: &[Rule] = &[
     (&[[92, 55], [93, 55], [94, 55], [260, 54]], &[], DONE), // chown, fchown, lchown, fchownat
@@ -1420,8 +1449,9 @@ fn filter(userns: bool) -> Vec<u8> {
         (equal, 1, 0, u32::MAX), // no call: a debugger in the jail skipped one
         (answer, 0, 0, KILL),
     ];
-    // Each rule finds the number of the call loaded, and leaves it so. As for socket(AF_VSOCK):
-    //   equal 41, else skip 4; load ARG0; equal 40, else skip 1; answer; load NR
+    // Each rule finds the number of the call loaded, and leaves it so. As for prlimit64(, , NULL):
+    //   equal 302, else skip 6; load ARG2; equal 0, else skip 3;
+    //   load ARG2 + 4; equal 0, else skip 1; answer; load NR
     let mut emit = |numbers: [u32; 2], conditions: &[(u32, u32)], what| {
         // It is built from its end, so that what is to be skipped is there already: all, or, if a
         // value was loaded, all but the last step.

@@ -164,4 +164,7 @@ chmod 700 "$fs"
 # Never over or into what is there by now, about which not every mv -n complains.
 mv -nT "$fs" "$dir" || :
 [ ! -e "$fs" ] || die "$dir: there is something by now"
-say "$dir is ready: ajail --fs=$dir"
+case $dir in
+	*/.ajail/fs/default) say "$dir is ready: ajail" ;;
+	*) say "$dir is ready: ajail --fs=$dir" ;;
+esac

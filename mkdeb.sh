@@ -120,7 +120,7 @@ if [ "$me" != 0 ] && [ -z "$jail" ]; then
 	fi
 fi
 mkdir -m 700 "$fs" "$work/empty"
-say "making Debian $suite in $dir${jail:+, in a jail on $jail}"
+say "making Debian $suite in $dir${jail:+, in a jail on $jail}: this takes minutes"
 set -- --variant=minbase "$suite" "$fs" ${mirror:+"$mirror"}
 in_jail() {
 	# shellcheck disable=SC2016  # for the shell in there
@@ -204,4 +204,7 @@ take=$(cat <<'EOF'
 EOF
 )
 as_user "$take" "$dir" || die "$user could not make $dir"
-say "$dir is ready: ajail --fs=$dir"
+case $dir in
+	*/.ajail/fs/default) say "$dir is ready: ajail" ;;
+	*) say "$dir is ready: ajail --fs=$dir" ;;
+esac

@@ -505,7 +505,9 @@ no_command() {
 	printf '#!/bin/sh\necho ran' >run && chmod +x run
 	ln -s run link
 	ends 127 ajail nosuch >out 2>&1
-	is "$(cat out)" 'ajail: nosuch: not in the root fs: ajail --fs=default --fs-edit apt-get install …'
+	is "$(cat out)" 'ajail: nosuch: no command in the root fs. Add it: ajail --fs=default --fs-edit apt-get …'
+	ends 127 ajail --home-edit .cache true >out 2>&1
+	is "$(cat out)" 'ajail: .cache: no command in the root fs. Did you mean --home-edit=?'
 	{
 		ends 127 ajail ./nosuch
 		ends 127 ajail /etc/passwd/x
@@ -516,7 +518,7 @@ no_command() {
 	is "$(grep -c ^ajail: out) $(wc -l <out)" '5 5'
 	has "$(cat out)" "$P/plain: not executable: chmod +x"
 	has "$(cat out)" '/etc: a directory'
-	has "$(cat out)" './nosuch: the jail has no such file'
+	has "$(cat out)" './nosuch: the jail sees no such file'
 	# Where it is found, it runs.
 	for command in ./run ./link "$P/link" ../proj/run; do is "$(jail "$command")" ran; done
 	is "$(AJAIL_ENV_PATH=/nosuch:. jail run)" ran
@@ -863,7 +865,7 @@ the_floor() {
 	(HOME=$away/user refused 'cd into a project' --fs="$ROOT_FS" true)
 	rm "$away/user/.ajail" && mkdir user && ln -s "$away/data/user" "$away/person"
 	(HOME=$away/person refused 'cd into a project' --fs="$ROOT_FS" true)
-	HOME=$away/user refused "$ROOT_FS: writable" --fs="$ROOT_FS" --rw="$ROOT_FS" true
+	HOME=$away/user refused "$ROOT_FS: a jail that may write here" --fs="$ROOT_FS" --rw="$ROOT_FS" true
 	ln -s loop "$away/user/loop" && (HOME=$away/user/loop jail --fs="$ROOT_FS" true)
 	cd "$away"
 	# A root fs that is a symlink to elsewhere, and not in use.
@@ -1013,14 +1015,14 @@ unbounded() {
 	perl_in_fs
 	cat >calls.pl <<-'X'
 		$| = 1; print "ran\n"; my ($socket, @calls) = @ARGV;
-		for ([40, 1, 0], [42, 2, 0], [16, 2, 11]) { print syscall($socket, @$_) < 0 ? "$!\n" : "worked\n" }
+		for ([40, 1, 0], [42, 2, 0], [38, 5, 0], [16, 2, 11]) { print syscall($socket, @$_) < 0 ? "$!\n" : "worked\n" }
 		for (@calls) { print syscall($_, 0, 0, 0, 0, 0) < 0 ? "$!\n" : "worked\n" }
 	X
 	local calls out
 	# shellcheck disable=SC2207  # numbers
 	calls=($(nr socket io_uring_setup perf_event_open open_by_handle_at add_key keyctl syslog))
 	out=$(jail --no-net perl calls.pl "${calls[@]}")
-	is "$out" "ran$(printf '\nOperation not permitted%.0s' {1..9})"
+	is "$out" "ran$(printf '\nOperation not permitted%.0s' {1..10})"
 	hasnt "$(plain perl calls.pl "${calls[@]}" | head -n 5)" $'permitted\nOperation not permitted\nOperation'
 }
 
@@ -1474,7 +1476,7 @@ cwd_in_tmp() {
 	(cd "/tmp/ajail-test.$$" && mkdir -p a/b && ends 1 jail --rol=a/b sh -c 'touch x; touch a/b/x' 2>../err)
 	is "$(ls -A "/tmp/ajail-test.$$" "/tmp/ajail-test.$$/a/b" | tr '\n' ' ')" "/tmp/ajail-test.$$: a x  /tmp/ajail-test.$$/a/b: "
 	for d in /tmp /dev/shm; do
-		[ ! -d $d ] || (cd $d && refused "everybody's" true && refused "everybody's" --ro true && jail --hide true)
+		[ ! -d $d ] || (cd $d && refused 'all users may write' true && refused 'all users may write' --ro true && jail --hide true)
 	done
 	mkdir -p "$HOME/.ajail/clone"
 	for d in "$HOME/.ajail" "$HOME/.ajail/clone"; do (cd "$d" && refused 'cd into a project' true); done
