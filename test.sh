@@ -921,14 +921,14 @@ no_bwrap_is_run_that() {
 	ln -s "$T/bin" inside
 	ln -s "$P/b/bwrap" ../own
 	for dir in "$P/b" "$(dirname "$P")/outside" "$P/inside"; do
-		for o in --ro --rw; do PATH=$dir:$PATH refused 'lies here' $o echo jailed; done
+		for o in --ro --rw; do PATH=$dir:$PATH refused 'it lies in this' $o echo jailed; done
 	done
 	own_fs
 	cp "$T/bin/bwrap" "$FS/own/bwrap"
-	PATH=$FS/own:$PATH refused 'lies here' --fs=own --fs-edit true
+	PATH=$FS/own:$PATH refused 'it lies in this' --fs=own --fs-edit true
 	rm "$FS/own/bwrap"
 	for dir in b .; do is "$(PATH=$dir:$PATH jail echo jailed)" jailed; done
-	refused 'lies here' --bwrap-bin="$(dirname "$P")/own" --ro true
+	refused 'it lies in this' --bwrap-bin="$(dirname "$P")/own" --ro true
 }
 
 claim 'a value of AJAIL_ENV_ is on no command line' no_command_line
