@@ -59,8 +59,9 @@ host it sees the current directory, which it may write, and what the options nam
   --help                  print this (as -h does)
   --version               print the version
 
-For one path the last option counts. One for a directory takes back earlier --rw and --ro inside it,
-and never --rol and --hide. One for the current directory takes back nothing.
+Of several options for one path, the last counts. An option for a directory cancels earlier --rw and
+--ro for paths in it, as --ro=a does with --rw=a/b, but never --rol and --hide. An option for the
+current directory cancels nothing.
 Environment: AJAIL_ARGS      options, separated by ';', taken before those of the command line. Of
                              them, a path that is not there is skipped, and the status says so
              AJAIL_ENV_NAME  given to the jail as NAME. Of all others it gets only TERM, COLORTERM,
