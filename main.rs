@@ -1067,7 +1067,10 @@ fn look_up(jail: &Jail, root: &File) -> i32 {
         Some("--clone" | "--home-edit") => {
             format!("no command in the root fs. Did you mean {last}=?")
         }
-        _ => format!("no command in the root fs. Add it: ajail --fs={fs} --fs-edit apt-get …"),
+        _ => format!(
+            "no command in the root fs. To add its package: \
+             ajail --fs={fs} --fs-edit apt-get install -y PACKAGE"
+        ),
     };
     if name.as_bytes().contains(&b'/') {
         dirs = vec![jail.cwd.clone()];

@@ -505,7 +505,7 @@ no_command() {
 	printf '#!/bin/sh\necho ran' >run && chmod +x run
 	ln -s run link
 	ends 127 ajail nosuch >out 2>&1
-	is "$(cat out)" 'ajail: nosuch: no command in the root fs. Add it: ajail --fs=default --fs-edit apt-get …'
+	is "$(cat out)" 'ajail: nosuch: no command in the root fs. To add its package: ajail --fs=default --fs-edit apt-get install -y PACKAGE'
 	ends 127 ajail --home-edit .cache true >out 2>&1
 	is "$(cat out)" 'ajail: .cache: no command in the root fs. Did you mean --home-edit=?'
 	{
