@@ -642,7 +642,12 @@ fn namespaces() -> Result<(), String> {
         .and_then(|_| fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")));
     let forbidden = |error: io::Error| match error.kind() {
         StorageFull => format!("{error}: raise user.max_user_namespaces, or its like, by sysctl"),
-        _ => format!("{error}: see kernel.unprivileged_userns_clone, or mkbwrap.sh --apparmor"),
+        _ => {
+            let ajail = quoted(fs::read_link("/proc/self/exe").unwrap_or_default());
+            format!(
+                "{error}: see kernel.unprivileged_userns_clone, or mkbwrap.sh --apparmor {ajail}"
+            )
+        }
     };
     about("namespaces", made.map_err(forbidden))
 }

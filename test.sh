@@ -1249,6 +1249,9 @@ guards_fail() {
 		[ $call != landlock_restrict_self ] || [ "$(uname -r | awk -F. '{ print $1 * 100 + $2 }')" -ge 612 ] || continue
 		failing $call 1 refused 'not permitted' --quiet true
 	done
+	# AppArmor forbids the user namespace, or the writing of its map.
+	failing unshare 13 refused "mkbwrap.sh --apparmor $T/bin/ajail" true
+	failing unshare 28 refused 'raise user.max_user_namespaces' true
 	failing keyctl 122 refused '/proc/key-users' true
 	has "$(failing keyctl 1 ajail --version)" "ajail "
 	is "$(failing keyctl 38 jail echo ok)" ok
