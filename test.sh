@@ -303,7 +303,9 @@ changes_to_the_root_fs() {
 
 claim '/tmp, /run, /dev and /proc are fresh' tmp_run_dev_and_proc
 tmp_run_dev_and_proc() {
-	is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" "/run:"$'\n'"$([ ! -d "$FS/default/run/lock" ] || echo lock)"$'\n\n/tmp:\n1777'
+	local lock=''
+	[ ! -d "$FS/default/run/lock" ] || lock=$'\nlock'
+	is "$(jail sh -c 'ls -A /tmp /run; stat -c %a /tmp')" "/run:$lock"$'\n\n/tmp:\n1777'
 	[ "$(jail sh -c 'ls -d /proc/[0-9]* | wc -l')" -le 4 ]
 	has "$(jail ls /dev)" null
 }
@@ -494,9 +496,9 @@ dev_makes_a_device_usable() {
 	refused '/dev/nosuch: not there' --dev=/dev/nosuch true
 	has "$(AJAIL_ARGS=--dev=/dev/nosuch ajail true 2>&1)" '/dev/nosuch: not there, skipped'
 	has "$(ajail --dev=/dev/zero true 2>&1)" '/dev/zero: a device of the host'
-	# What is on a file system of the host's that allows devices is none where only a directory was asked for.
-	is "$(jail --mount=/dev,/d,dev --mount=/dev,/r,rol sh -c 'head -c 1 /d/zero | wc -c; head -c 1 /r/zero' 2>&1)" \
-		$'1\nhead: cannot open '\''/r/zero'\'' for reading: Permission denied'
+	# A device in a directory that was mounted as such is none.
+	is "$(jail --mount=/dev,/d,dev head -c 1 /d/zero | wc -c)" 1
+	denied 'Permission denied' --mount=/dev,/r,rol 'head -c 1 /r/zero'
 }
 
 claim 'a command that the jail does not have ends with 127, one that cannot be run with 126, and the way out is named' no_command
@@ -528,7 +530,7 @@ no_command() {
 	mkdir ../far && cp run ../far/
 	is "$(jail --mount=../far,/opt/far /opt/far/run)" ran
 	is "$(jail --bw=--ro-bind --bw="$P" --bw=/x /x/run)" ran
-	has "$(jail /proc/self/exe --version)" bubblewrap
+	is "$(jail /proc/self/root/bin/sh -c 'echo ran')" ran
 	ends 1 jail /dev/null 2>../err
 	has "$(cat ../err)" 'bwrap: execvp /dev/null'
 }
