@@ -614,10 +614,8 @@ fn show_clone(jail: &mut Jail, dir: &Path) {
             in_origin.insert(origin(part), Place { src: place.src.clone(), ..*place });
         }
     }
-    jail.places.retain(|dst, place| {
-        let yours = place.if_there || place.kind == Hidden;
-        !(dst.starts_with(&git) && yours)
-    });
+    let yours = |place: &Place| place.if_there || place.kind == Hidden;
+    jail.places.retain(|dst, place| !(dst.starts_with(&git) && yours(place)));
     // The clone's files are to be seen where yours are.
     for place in jail.places.values_mut() {
         if let Ok(part) = place.src.strip_prefix(&jail.cwd) {
