@@ -19,7 +19,7 @@
 //! - The program can use up memory, disk, and what the kernel counts for each user. It can use the
 //!   kernel's flaws.
 //! - The host can put another file in the place of a locked or hidden one. The jail can use that.
-//! - With --clone the program can read all of .git, and damage its objects and branches.
+//! - With --clone the program can read all of .git, damage its objects, and move its branches.
 //! - --userns, --cap-add and --bw weaken the jail. So does Linux before 6.12: there the program
 //!   reaches abstract sockets, and signals your process group.
 //! - Before Linux 6.6 discarded changes lie on disk. If ajail is killed, the next one removes them.
@@ -768,9 +768,9 @@ fn describe(dst: &Path, place: &Place, meta: &Metadata) -> String {
     text
 }
 
-// ---- 7. Mounts. ajail puts the jail together, and bwrap gets it as one mount. Sources and targets
-// are opened first, and mounted by their descriptors. So a jail that changes a path in the meantime
-// leads nothing elsewhere.
+// ---- 7. Mounts. ajail puts the jail together, and bwrap gets it as one mount. (Places in /dev come
+// singly.) Sources and targets are opened, and mounted by their descriptors. So a jail that changes a
+// path in the meantime leads nothing elsewhere.
 
 /// A directory that only root could lead elsewhere, and that nothing is needed from by path.
 const STAGE: &str = "/sys";

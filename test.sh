@@ -2156,6 +2156,16 @@ clone_symlink() {
 	is "$(ls -A ../elsewhere)" ''
 }
 
+claim 'no variable of the jail reaches the making of a clone, and what is mounted into its origin is told' clone_told
+clone_told() {
+	git_in_fs
+	origin
+	mkdir ../d
+	# With this PATH the maker would find no sh.
+	AJAIL_ENV_PATH=/nosuch jail --clone=a /bin/true
+	has "$(ajail --clone=a --mount=../d,/ajail/origin/hooks,rol true 2>&1)" '/ajail/origin/hooks: read-only'
+}
+
 claim 'what an ajail leaves that is killed while it makes a clone, the next clone removes, and none that lives' clone_killed
 clone_killed() {
 	git_in_fs
